@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Domains: what devices are attached to.
+
+use super::{
+    bindings,
+    driver::Target,
+    Driver,
+    Endpoint,
+    Gather, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    container_of,
+    error::from_result,
+    io::PhysAddr,
+    prelude::*,
+    sync::Arc,
+    types::Opaque, //
+};
+
+/// A domain that the kernel maps into: `struct iommu_domain_ops`.
+///
+/// Addresses are the domain's input addresses: IOVA, or GPA for a nesting parent. The IOMMU core
+/// may call all of this in atomic context, concurrently on disjoint ranges.
+pub trait Paging: Send + Sync + 'static {
+    /// Maps pages. Returns how many bytes, from the start, are mapped, also in case of an error.
+    fn map(&self, req: &MapRequest) -> (usize, Result);
+
+    /// Unmaps pages, invalidates or collects in `gather` what the TLB may hold of them, and
+    /// returns how many bytes, from the start, were unmapped.
+    fn unmap(&self, req: &UnmapRequest, gather: &mut Gather<'_>) -> usize;
+
+    /// The HPA that `iova` translates to, or 0 if it is not mapped.
+    fn iova_to_phys(&self, iova: usize) -> PhysAddr;
+
+    /// Invalidates everything that the TLB may hold of this domain, and waits.
+    fn flush_all(&self);
+
+    /// Invalidates what was collected in `gather`, and waits.
+    fn sync(&self, gather: &Gather<'_>);
+
+    /// Makes every access coherent, from now on and for every device attached later. Returns
+    /// whether it could be done.
+    fn enforce_cache_coherency(&self) -> bool;
+}
+
+/// The IOMMU core's request to map `pgcount` pages of `pgsize` bytes at `iova` to `paddr` (HPA).
+///
+/// # Invariants
+///
+/// The core made the request: the range is within the domain's aperture and aligned to `pgsize`,
+/// which is one of the domain's sizes, and no other operation is under way on the range.
+#[derive(Clone, Copy)]
+pub struct MapRequest {
+    iova: usize,
+    paddr: PhysAddr,
+    pgsize: usize,
+    pgcount: usize,
+    prot: c_int,
+    gfp: bindings::gfp_t,
+}
+
+#[expect(missing_docs)]
+impl MapRequest {
+    pub fn iova(&self) -> usize {
+        self.iova
+    }
+    pub fn paddr(&self) -> PhysAddr {
+        self.paddr
+    }
+    pub fn pgsize(&self) -> usize {
+        self.pgsize
+    }
+    pub fn pgcount(&self) -> usize {
+        self.pgcount
+    }
+    pub(super) fn prot(&self) -> c_int {
+        self.prot
+    }
+    pub(super) fn gfp(&self) -> bindings::gfp_t {
+        self.gfp
+    }
+}
+
+/// The IOMMU core's request to unmap `pgcount` pages of `pgsize` bytes at `iova`.
+///
+/// # Invariants
+///
+/// As for [`MapRequest`].
+#[derive(Clone, Copy)]
+pub struct UnmapRequest {
+    iova: usize,
+    pgsize: usize,
+    pgcount: usize,
+}
+
+#[expect(missing_docs)]
+impl UnmapRequest {
+    pub fn iova(&self) -> usize {
+        self.iova
+    }
+    pub fn pgsize(&self) -> usize {
+        self.pgsize
+    }
+    pub fn pgcount(&self) -> usize {
+        self.pgcount
+    }
+
+    /// Splits off the first `pgcount` pages (or all, if there are no more).
+    pub fn split_first(&self, pgcount: usize) -> (Self, Option<Self>) {
+        let first = pgcount.min(self.pgcount);
+        let rest = self.pgcount - first;
+
+        // INVARIANT: Both are parts of the range of `self`.
+        (
+            Self {
+                pgcount: first,
+                ..*self
+            },
+            (rest != 0).then(|| Self {
+                iova: self.iova + first * self.pgsize,
+                pgcount: rest,
+                ..*self
+            }),
+        )
+    }
+}
+
+/// A new [`Paging`] domain and what the core must know of it.
+pub struct NewPaging<D: Driver> {
+    /// The domain.
+    pub domain: Arc<D::Paging>,
+    /// Sizes of pages and blocks, as a bitmap of powers of two in bytes.
+    pub pgsize_bitmap: usize,
+    /// The last input address that can be mapped.
+    pub aperture_end: u64,
+}
+
+/// The core's `struct iommu_domain` of a [`Paging`] domain.
+#[repr(C)]
+pub(super) struct PagingDomain<D: Driver> {
+    raw: Opaque<bindings::iommu_domain>,
+    paging: Arc<D::Paging>,
+}
+
+impl<D: Driver> PagingDomain<D> {
+    const OPS: &'static bindings::iommu_domain_ops = &bindings::iommu_domain_ops {
+        attach_dev: Some(Self::attach_dev),
+        set_dev_pasid: Some(Self::set_dev_pasid),
+        map_pages: Some(Self::map_pages),
+        unmap_pages: Some(Self::unmap_pages),
+        flush_iotlb_all: Some(Self::flush_iotlb_all),
+        iotlb_sync: Some(Self::iotlb_sync),
+        iova_to_phys: Some(Self::iova_to_phys),
+        enforce_cache_coherency: Some(Self::enforce_cache_coherency),
+        free: Some(Self::free),
+        ..pin_init::zeroed()
+    };
+
+    /// Hands a new domain over to the core, which frees it with `ops->free`.
+    pub(super) fn into_raw(new: NewPaging<D>) -> Result<*mut bindings::iommu_domain> {
+        let this = KBox::new(
+            Self {
+                raw: Opaque::new(bindings::iommu_domain {
+                    type_: bindings::IOMMU_DOMAIN_UNMANAGED,
+                    ops: Self::OPS,
+                    pgsize_bitmap: new.pgsize_bitmap,
+                    geometry: bindings::iommu_domain_geometry {
+                        aperture_start: 0,
+                        aperture_end: new.aperture_end,
+                        force_aperture: true,
+                    },
+                    ..pin_init::zeroed()
+                }),
+                paging: new.domain,
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?;
+
+        Ok(KBox::into_raw(this).cast())
+    }
+
+    /// The driver's domain in `raw`, if it is one of this driver's paging domains.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be a valid domain for `'a`.
+    pub(super) unsafe fn try_from_raw<'a>(
+        raw: *mut bindings::iommu_domain,
+    ) -> Option<&'a Arc<D::Paging>> {
+        // SAFETY: Valid by this function's requirement; `ops` does not change.
+        let ours = core::ptr::eq(unsafe { (*raw).ops }, Self::OPS);
+
+        // SAFETY: Only `into_raw()` makes domains with these operations.
+        ours.then(|| unsafe { Self::paging(raw) })
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must come from [`Self::into_raw`] and be valid for `'a`.
+    unsafe fn paging<'a>(raw: *mut bindings::iommu_domain) -> &'a Arc<D::Paging> {
+        // SAFETY: By this function's requirement.
+        unsafe { &(*container_of!(Opaque::cast_from(raw), Self, raw)).paging }
+    }
+
+    // SAFETY (of all the callbacks below): the core calls a domain's operations with that domain,
+    // which came from `into_raw()` and is not freed meanwhile, with devices that the driver has
+    // probed and not released, and with valid pointers otherwise.
+
+    extern "C" fn attach_dev(
+        raw: *mut bindings::iommu_domain,
+        dev: *mut bindings::device,
+        _old: *mut bindings::iommu_domain,
+    ) -> c_int {
+        // SAFETY: See above.
+        let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
+
+        from_result(|| D::attach(ep, Target::Paging(paging)).map(|()| 0))
+    }
+
+    extern "C" fn set_dev_pasid(
+        raw: *mut bindings::iommu_domain,
+        dev: *mut bindings::device,
+        pasid: bindings::ioasid_t,
+        _old: *mut bindings::iommu_domain,
+    ) -> c_int {
+        // SAFETY: See above.
+        let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
+
+        from_result(|| D::attach_pasid(ep, pasid, Some(paging)).map(|()| 0))
+    }
+
+    extern "C" fn map_pages(
+        raw: *mut bindings::iommu_domain,
+        iova: usize,
+        paddr: PhysAddr,
+        pgsize: usize,
+        pgcount: usize,
+        prot: c_int,
+        gfp: bindings::gfp_t,
+        mapped: *mut usize,
+    ) -> c_int {
+        // INVARIANT: This is the core's request.
+        let req = MapRequest {
+            iova,
+            paddr,
+            pgsize,
+            pgcount,
+            prot,
+            gfp,
+        };
+        // SAFETY: See above.
+        let (bytes, result) = unsafe { Self::paging(raw) }.map(&req);
+
+        // SAFETY: See above.
+        unsafe { *mapped += bytes };
+        from_result(|| result.map(|()| 0))
+    }
+
+    extern "C" fn unmap_pages(
+        raw: *mut bindings::iommu_domain,
+        iova: usize,
+        pgsize: usize,
+        pgcount: usize,
+        gather: *mut bindings::iommu_iotlb_gather,
+    ) -> usize {
+        // INVARIANT: This is the core's request.
+        let req = UnmapRequest {
+            iova,
+            pgsize,
+            pgcount,
+        };
+
+        // SAFETY: See above.
+        unsafe { Self::paging(raw).unmap(&req, &mut Gather::from_raw(gather)) }
+    }
+
+    extern "C" fn flush_iotlb_all(raw: *mut bindings::iommu_domain) {
+        // SAFETY: See above.
+        unsafe { Self::paging(raw) }.flush_all();
+    }
+
+    extern "C" fn iotlb_sync(
+        raw: *mut bindings::iommu_domain,
+        gather: *mut bindings::iommu_iotlb_gather,
+    ) {
+        // SAFETY: See above.
+        unsafe { Self::paging(raw).sync(&Gather::from_raw(gather)) };
+    }
+
+    extern "C" fn iova_to_phys(
+        raw: *mut bindings::iommu_domain,
+        iova: bindings::dma_addr_t,
+    ) -> PhysAddr {
+        // CAST: The aperture, which the core has checked, fits the CPU's word.
+        // SAFETY: See above.
+        unsafe { Self::paging(raw) }.iova_to_phys(iova as usize)
+    }
+
+    extern "C" fn enforce_cache_coherency(raw: *mut bindings::iommu_domain) -> bool {
+        // SAFETY: See above.
+        unsafe { Self::paging(raw) }.enforce_cache_coherency()
+    }
+
+    extern "C" fn free(raw: *mut bindings::iommu_domain) {
+        // SAFETY: See above; `raw` is the first member of the box that `into_raw()` leaked, and the
+        // core does not use it any more.
+        drop(unsafe { KBox::<Self>::from_raw(raw.cast()) });
+    }
+}
+
+/// The domains that exist once for a driver: identity and blocked.
+pub(super) struct StaticDomain<D>(PhantomData<D>);
+
+impl<D: Driver> StaticDomain<D> {
+    /// The identity domain. The core never writes to it (it is not the core's to free or to give a
+    /// cookie), so that it can be constant.
+    pub(super) const IDENTITY: &'static bindings::iommu_domain = &bindings::iommu_domain {
+        type_: bindings::IOMMU_DOMAIN_IDENTITY,
+        ops: &bindings::iommu_domain_ops {
+            attach_dev: Some(Self::attach_identity),
+            ..pin_init::zeroed()
+        },
+        ..pin_init::zeroed()
+    };
+
+    /// The blocked domain, constant for the same reason.
+    pub(super) const BLOCKED: &'static bindings::iommu_domain = &bindings::iommu_domain {
+        type_: bindings::IOMMU_DOMAIN_BLOCKED,
+        ops: &bindings::iommu_domain_ops {
+            attach_dev: Some(Self::attach_blocked),
+            set_dev_pasid: Some(Self::block_pasid),
+            ..pin_init::zeroed()
+        },
+        ..pin_init::zeroed()
+    };
+
+    extern "C" fn attach_identity(
+        _raw: *mut bindings::iommu_domain,
+        dev: *mut bindings::device,
+        _old: *mut bindings::iommu_domain,
+    ) -> c_int {
+        // SAFETY: The core calls this with a device that the driver has probed and not released.
+        let ep = unsafe { Endpoint::from_dev(dev) };
+
+        from_result(|| D::attach(ep, Target::Identity).map(|()| 0))
+    }
+
+    extern "C" fn attach_blocked(
+        _raw: *mut bindings::iommu_domain,
+        dev: *mut bindings::device,
+        _old: *mut bindings::iommu_domain,
+    ) -> c_int {
+        // SAFETY: As in `attach_identity()`.
+        let ep = unsafe { Endpoint::from_dev(dev) };
+
+        from_result(|| D::attach(ep, Target::Blocked).map(|()| 0))
+    }
+
+    extern "C" fn block_pasid(
+        _raw: *mut bindings::iommu_domain,
+        dev: *mut bindings::device,
+        pasid: bindings::ioasid_t,
+        _old: *mut bindings::iommu_domain,
+    ) -> c_int {
+        // SAFETY: As in `attach_identity()`.
+        let ep = unsafe { Endpoint::from_dev(dev) };
+
+        from_result(|| D::attach_pasid(ep, pasid, None).map(|()| 0))
+    }
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The operations of an IOMMU driver: `struct iommu_ops`.
+
+use super::{
+    bindings,
+    domain::{
+        NewPaging,
+        Paging,
+        PagingDomain,
+        StaticDomain, //
+    },
+    instance,
+    viommu,
+    Endpoint,
+    FwSpec,
+    Instance,
+    ResvList,
+    UserData, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    device::Device,
+    prelude::*,
+    sync::Arc,
+    transmute::AsBytes,
+    ThisModule, //
+};
+
+/// A question of `device_iommu_capable()` that depends on the device: `enum iommu_cap`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Capability {
+    /// `IOMMU_CACHE` mappings make the device's accesses coherent.
+    CacheCoherency,
+    /// Accesses can be made coherent whatever the device asks for.
+    EnforceCacheCoherency,
+    /// Mappings can forbid execution.
+    NoExec,
+    /// Unmapping leaves TLB maintenance to a later flush.
+    DeferredFlush,
+    /// ATS can be used.
+    PciAts,
+}
+
+impl Capability {
+    fn from_raw(raw: bindings::iommu_cap) -> Option<Self> {
+        Some(match raw {
+            bindings::iommu_cap_IOMMU_CAP_CACHE_COHERENCY => Self::CacheCoherency,
+            bindings::iommu_cap_IOMMU_CAP_ENFORCE_CACHE_COHERENCY => Self::EnforceCacheCoherency,
+            bindings::iommu_cap_IOMMU_CAP_NOEXEC => Self::NoExec,
+            bindings::iommu_cap_IOMMU_CAP_DEFERRED_FLUSH => Self::DeferredFlush,
+            bindings::iommu_cap_IOMMU_CAP_PCI_ATS_SUPPORTED => Self::PciAts,
+            _ => return None,
+        })
+    }
+}
+
+/// What a device's own traffic (without PASID) is to be attached to.
+pub enum Target<'a, D: Driver> {
+    /// Input addresses are HPAs.
+    Identity,
+    /// Every access is refused.
+    Blocked,
+    /// Translated by a domain.
+    Paging(&'a Arc<D::Paging>),
+}
+
+/// An IOMMU driver.
+///
+/// The IOMMU core serialises [`attach`](Self::attach) and [`attach_pasid`](Self::attach_pasid) of
+/// one endpoint with its group mutex. All of these may sleep.
+pub trait Driver: Sized + 'static {
+    /// The driver's data of one IOMMU.
+    type Instance: Send + Sync;
+    /// The driver's data of one device behind an IOMMU.
+    type Endpoint: Send + Sync;
+    /// Domains that the kernel maps into.
+    type Paging: Paging;
+    /// Virtual IOMMUs.
+    type Viommu: viommu::Operations<Driver = Self>;
+    /// The structure of `IOMMU_GET_HW_INFO`.
+    type HwInfo: AsBytes;
+
+    /// The module that the code is in.
+    const OWNER: ThisModule;
+    /// The type of [`Self::HwInfo`] (`enum iommu_hw_info_type`).
+    const HW_INFO_TYPE: u32;
+
+    /// Runs `f` on the list of registered instances, under a mutex of the driver's.
+    ///
+    /// It is taken inside `iommu_probe_device_lock`.
+    fn with_instances<R>(f: impl FnOnce(&mut KVec<Arc<Instance<Self>>>) -> R) -> R;
+
+    /// Makes the driver's data of `dev`, which `spec` says is behind `iommu`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: this device can't be translated; others as they are.
+    fn probe<'a>(
+        iommu: &'a Arc<Instance<Self>>,
+        dev: &'a Device,
+        spec: FwSpec<'a>,
+    ) -> Result<impl PinInit<Self::Endpoint, Error> + 'a>;
+
+    /// Starts to use a new endpoint.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::probe`].
+    fn added(ep: &Arc<Endpoint<Self>>) -> Result;
+
+    /// Stops using an endpoint, which the core has attached to the blocked domain before.
+    fn release(ep: &Endpoint<Self>);
+
+    /// Whether the device has a capability.
+    fn capable(ep: &Endpoint<Self>, cap: Capability) -> bool;
+
+    /// What the hardware can do, for a VMM.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the IOMMU is gone.
+    fn hw_info(ep: &Endpoint<Self>) -> Result<Self::HwInfo>;
+
+    /// Adds the device's reserved regions to `list`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    fn resv_regions(ep: &Endpoint<Self>, list: &mut ResvList<'_>) -> Result;
+
+    /// Makes a domain for the IOMMU of `ep`. `flags` are those of `IOMMU_HWPT_ALLOC`
+    /// (`enum iommufd_hwpt_alloc_flags`), 0 for the kernel's own use.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: flags or data that this driver or this hardware does not do.
+    /// - [`ENOSPC`]: no free hardware ID.
+    /// - [`ENOMEM`]
+    fn alloc_paging(
+        ep: &Endpoint<Self>,
+        flags: u32,
+        user: Option<UserData<'_>>,
+    ) -> Result<NewPaging<Self>>;
+
+    /// Attaches the device's own traffic. On an error nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: device and domain don't go together.
+    /// - [`EBUSY`]: not while PASIDs are attached.
+    /// - [`ENOMEM`]
+    fn attach(ep: &Endpoint<Self>, target: Target<'_, Self>) -> Result;
+
+    /// Attaches the traffic of one PASID, or blocks it (which can't fail) for `None`. On an error
+    /// nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::attach`].
+    fn attach_pasid(
+        ep: &Endpoint<Self>,
+        pasid: u32,
+        domain: Option<&Arc<Self::Paging>>,
+    ) -> Result;
+}
+
+/// The C operations of a [`Driver`].
+pub(super) struct Ops<D>(PhantomData<D>);
+
+impl<D: Driver> Ops<D> {
+    pub(super) const IOMMU: &'static bindings::iommu_ops = &bindings::iommu_ops {
+        capable: Some(Self::capable),
+        hw_info: Some(Self::hw_info),
+        domain_alloc_paging_flags: Some(Self::domain_alloc_paging_flags),
+        probe_device: Some(Self::probe_device),
+        release_device: Some(Self::release_device),
+        device_group: Some(Self::device_group),
+        get_resv_regions: Some(Self::get_resv_regions),
+        of_xlate: Some(Self::of_xlate),
+        get_viommu_size: Some(viommu::Ops::<D::Viommu>::get_size),
+        viommu_init: Some(viommu::Ops::<D::Viommu>::init),
+        owner: D::OWNER.as_ptr(),
+        identity_domain: core::ptr::from_ref(StaticDomain::<D>::IDENTITY).cast_mut(),
+        blocked_domain: core::ptr::from_ref(StaticDomain::<D>::BLOCKED).cast_mut(),
+        release_domain: core::ptr::from_ref(StaticDomain::<D>::BLOCKED).cast_mut(),
+        ..pin_init::zeroed()
+    };
+
+    // SAFETY (of all the callbacks below): the core calls them with valid pointers, and, but for
+    // `probe_device` and `of_xlate`, with a device that was probed and is not released meanwhile.
+
+    extern "C" fn probe_device(dev: *mut bindings::device) -> *mut bindings::iommu_device {
+        let probe = || -> Result<*mut bindings::iommu_device> {
+            // SAFETY: See above.
+            let device = unsafe { Device::from_raw(dev) };
+            // SAFETY: See above; the fwspec is complete when the core probes the device.
+            let spec = unsafe { FwSpec::of(dev) }.ok_or(ENODEV)?;
+            let iommu = instance::find::<D>(&spec).ok_or(ENODEV)?;
+            let ep = Endpoint::<D>::new(device, &iommu, spec)?;
+
+            D::added(&ep)?;
+            let raw = ep.iommu().as_raw();
+            // SAFETY: See above. `release_device()` takes the reference back.
+            unsafe { bindings::dev_iommu_priv_set(dev, Arc::into_raw(ep).cast_mut().cast()) };
+            Ok(raw)
+        };
+
+        probe().unwrap_or_else(|e| e.to_ptr())
+    }
+
+    extern "C" fn release_device(dev: *mut bindings::device) {
+        // SAFETY: See above. The reference was leaked by `probe_device()`, and nothing takes the
+        // private data of a released device.
+        let ep = unsafe {
+            let ptr = bindings::rust_helper_dev_iommu_priv_get(dev);
+            Arc::from_raw(ptr.cast::<Endpoint<D>>())
+        };
+
+        D::release(&ep);
+    }
+
+    extern "C" fn capable(dev: *mut bindings::device, cap: bindings::iommu_cap) -> bool {
+        // SAFETY: See above.
+        let ep = unsafe { Endpoint::<D>::from_dev(dev) };
+
+        Capability::from_raw(cap).is_some_and(|cap| D::capable(ep, cap))
+    }
+
+    extern "C" fn hw_info(
+        dev: *mut bindings::device,
+        length: *mut u32,
+        data_type: *mut bindings::iommu_hw_info_type,
+    ) -> *mut c_void {
+        let info = || -> Result<*mut c_void> {
+            // SAFETY: See above.
+            let (ep, wanted) = unsafe { (Endpoint::<D>::from_dev(dev), *data_type) };
+
+            if wanted != bindings::iommu_hw_info_type_IOMMU_HW_INFO_TYPE_DEFAULT
+                && wanted != D::HW_INFO_TYPE
+            {
+                return Err(EOPNOTSUPP);
+            }
+            let info = KBox::new(D::hw_info(ep)?, GFP_KERNEL)?;
+            // CAST: The size of a small structure.
+            // SAFETY: See above.
+            unsafe {
+                *length = size_of::<D::HwInfo>() as u32;
+                *data_type = D::HW_INFO_TYPE;
+            }
+            // The caller frees it with kfree(), which is what a `KBox` is freed with.
+            Ok(KBox::into_raw(info).cast())
+        };
+
+        info().unwrap_or_else(|e| e.to_ptr())
+    }
+
+    extern "C" fn domain_alloc_paging_flags(
+        dev: *mut bindings::device,
+        flags: u32,
+        user: *const bindings::iommu_user_data,
+    ) -> *mut bindings::iommu_domain {
+        // SAFETY: See above.
+        let (ep, user) = unsafe { (Endpoint::<D>::from_dev(dev), UserData::from_raw(user)) };
+
+        D::alloc_paging(ep, flags, user)
+            .and_then(PagingDomain::into_raw)
+            .unwrap_or_else(|e| e.to_ptr())
+    }
+
+    extern "C" fn device_group(dev: *mut bindings::device) -> *mut bindings::iommu_group {
+        // SAFETY: See above.
+        unsafe {
+            if bindings::rust_helper_dev_to_pci(dev).is_null() {
+                bindings::generic_device_group(dev)
+            } else {
+                bindings::pci_device_group(dev)
+            }
+        }
+    }
+
+    extern "C" fn get_resv_regions(dev: *mut bindings::device, list: *mut bindings::list_head) {
+        // SAFETY: See above.
+        let ep = unsafe { Endpoint::<D>::from_dev(dev) };
+        // SAFETY: See above.
+        let mut list = unsafe { ResvList::new(list, ep.dev()) };
+
+        if D::resv_regions(ep, &mut list).is_err() {
+            dev_err!(ep.dev(), "no memory for reserved regions\n");
+        }
+    }
+
+    extern "C" fn of_xlate(
+        dev: *mut bindings::device,
+        args: *const bindings::of_phandle_args,
+    ) -> c_int {
+        // SAFETY: See above. One cell is one ID.
+        unsafe { bindings::iommu_fwspec_add_ids(dev, (*args).args.as_ptr(), 1) }
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A device behind an IOMMU.
+
+use super::{
+    bindings,
+    Driver,
+    FwSpec,
+    Instance, //
+};
+use kernel::{
+    device::Device,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+};
+
+/// The driver's data of one device behind an IOMMU: what `dev_iommu_priv_get()` returns.
+#[pin_data]
+pub struct Endpoint<D: Driver> {
+    dev: ARef<Device>,
+    iommu: Arc<Instance<D>>,
+    #[pin]
+    data: D::Endpoint,
+}
+
+impl<D: Driver> Endpoint<D> {
+    pub(super) fn new(dev: &Device, iommu: &Arc<Instance<D>>, spec: FwSpec<'_>) -> Result<Arc<Self>> {
+        let data = D::probe(iommu, dev, spec)?;
+
+        Arc::pin_init(
+            try_pin_init!(Self {
+                dev: dev.into(),
+                iommu: iommu.clone(),
+                data <- data,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The device.
+    pub fn dev(&self) -> &Device {
+        &self.dev
+    }
+
+    /// The IOMMU it is behind.
+    pub fn iommu(&self) -> &Arc<Instance<D>> {
+        &self.iommu
+    }
+
+    /// The endpoint of `dev`.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be behind an instance of `D`, between the core's calls of `probe_device` (after
+    /// its success) and `release_device`, for `'a`.
+    pub(super) unsafe fn from_dev<'a>(dev: *mut bindings::device) -> &'a Self {
+        // SAFETY: By this function's requirement the private data is what `Ops` stored there: a
+        // leaked `Arc<Self>`.
+        unsafe { &*bindings::rust_helper_dev_iommu_priv_get(dev).cast::<Self>() }
+    }
+}
+
+impl<D: Driver> core::ops::Deref for Endpoint<D> {
+    type Target = D::Endpoint;
+
+    fn deref(&self) -> &D::Endpoint {
+        &self.data
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Ranges whose TLB invalidation is pending.
+
+use super::bindings;
+
+/// A `struct iommu_iotlb_gather`: what an unmap has collected for the next sync.
+pub struct Gather<'a>(&'a mut bindings::iommu_iotlb_gather);
+
+impl<'a> Gather<'a> {
+    /// # Safety
+    ///
+    /// `raw` must be valid and accessed through nothing else for `'a`.
+    pub(super) unsafe fn from_raw(raw: *mut bindings::iommu_iotlb_gather) -> Self {
+        // SAFETY: By this function's requirement.
+        Self(unsafe { &mut *raw })
+    }
+
+    pub(super) fn as_raw(&mut self) -> *mut bindings::iommu_iotlb_gather {
+        self.0
+    }
+
+    /// First IOVA (or GPA, for a second stage) that is collected, the number of bytes, and the
+    /// size in bytes of the leaf entries that were there; `None` if nothing is collected.
+    pub fn range(&self) -> Option<(usize, usize, usize)> {
+        let pgsize = self.pgsize();
+
+        // CAST: IOVAs are `unsigned long` in this API, which is as wide as `usize`.
+        (pgsize != 0).then(|| {
+            (
+                self.0.start as usize,
+                (self.0.end - self.0.start) as usize + 1,
+                pgsize,
+            )
+        })
+    }
+
+    /// Whether the caller will flush everything later (a lazy DMA domain), so that nothing need be
+    /// collected.
+    pub fn queued(&self) -> bool {
+        self.0.queued
+    }
+
+    /// Whether `[iova, iova + size)` with leaf entries of `pgsize` bytes extends what is
+    /// collected, so that one range can describe both.
+    pub fn accepts(&self, iova: usize, size: usize, pgsize: usize) -> bool {
+        match self.range() {
+            None => true,
+            Some((start, len, have)) => {
+                have == pgsize && iova <= start + len && start <= iova + size
+            }
+        }
+    }
+
+    /// Collects `[iova, iova + size)`, whose leaf entries were of `pgsize` bytes.
+    ///
+    /// The caller has [checked](Self::accepts) that it extends what is there.
+    pub fn add(&mut self, iova: usize, size: usize, pgsize: usize) {
+        self.0.start = self.0.start.min(iova as _);
+        self.0.end = self.0.end.max((iova + size - 1) as _);
+        self.0.__bindgen_anon_1.pgsize = pgsize;
+    }
+
+    /// Forgets what was collected, after it has been invalidated.
+    pub fn clear(&mut self) {
+        self.0.start = !0;
+        self.0.end = 0;
+        self.0.__bindgen_anon_1.pgsize = 0;
+    }
+
+    fn pgsize(&self) -> usize {
+        // SAFETY: Every bit pattern is a valid `usize`, and a driver that uses this type is not an
+        // iommupt driver, which alone uses the other member of the union.
+        unsafe { self.0.__bindgen_anon_1.pgsize }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/of_address.h>
+#include <linux/pci.h>
+
+#ifdef CONFIG_ARM64
+#include <asm/cpufeature.h>
+#else
+#include <asm/cacheflush.h>
+#endif
+
+#include "helpers.h"
+
+/* drivers/iommu/dma-iommu.h is private to drivers/iommu. */
+void iommu_dma_get_resv_regions(struct device *dev, struct list_head *list);
+
+void *rust_helper_dev_iommu_priv_get(struct device *dev)
+{
+	return dev_iommu_priv_get(dev);
+}
+
+struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev)
+{
+	return dev_iommu_fwspec_get(dev);
+}
+
+void rust_helper_iommu_dma_get_resv_regions(struct device *dev,
+					    struct list_head *list)
+{
+	iommu_dma_get_resv_regions(dev, list);
+}
+
+void rust_helper_iommu_resv_region_add(struct list_head *list,
+				       struct iommu_resv_region *region)
+{
+	list_add_tail(&region->list, list);
+}
+
+bool rust_helper_of_dma_is_coherent(struct device *dev)
+{
+	return of_dma_is_coherent(dev->of_node);
+}
+
+struct pci_dev *rust_helper_dev_to_pci(struct device *dev)
+{
+	return dev_is_pci(dev) ? to_pci_dev(dev) : NULL;
+}
+
+int rust_helper_iommu_copy_struct_from_user(void *dst,
+					    const struct iommu_user_data *src,
+					    unsigned int data_type,
+					    size_t data_len, size_t min_len)
+{
+	return __iommu_copy_struct_from_user(dst, src, data_type, data_len,
+					     min_len);
+}
+
+int rust_helper_iommu_copy_user_entries(void *dst, size_t entry_size,
+					const struct iommu_user_data_array *src,
+					unsigned int first, unsigned int count)
+{
+	void __user *uptr = src->uptr + src->entry_len * first;
+	unsigned int i;
+	int ret;
+
+	if (src->entry_len == entry_size)
+		return copy_from_user(dst, uptr, entry_size * count) ?
+			       -EFAULT : 0;
+
+	for (i = 0; i < count; i++) {
+		ret = copy_struct_from_user(dst + entry_size * i, entry_size,
+					    uptr + src->entry_len * i,
+					    src->entry_len);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+bool rust_helper_phys_is_ram(phys_addr_t phys)
+{
+#ifdef CONFIG_ARM64
+	return pfn_is_map_memory(PHYS_PFN(phys));
+#else
+	return page_is_ram(PHYS_PFN(phys));
+#endif
+}
+
+void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size)
+{
+#ifdef CONFIG_ARM64
+	u64 ctr = read_sanitised_ftr_reg(SYS_CTR_EL0);
+	unsigned long line = 4UL << ((ctr >> CTR_EL0_DminLine_SHIFT) & 0xf);
+	unsigned long addr = (unsigned long)phys_to_virt(phys);
+	unsigned long end = addr + size;
+
+	for (addr &= ~(line - 1); addr < end; addr += line)
+		asm volatile("dc civac, %0" : : "r" (addr) : "memory");
+	dsb(sy);
+#else
+	clflush_cache_range(phys_to_virt(phys), size);
+#endif
+}

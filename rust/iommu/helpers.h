@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * C functions that Rust cannot call by themselves: inline functions, macros,
+ * and those that only a private header declares.
+ */
+#ifndef _RUST_IOMMU_HELPERS_H
+#define _RUST_IOMMU_HELPERS_H
+
+#include <linux/iommu.h>
+#include <linux/iommufd.h>
+
+void *rust_helper_dev_iommu_priv_get(struct device *dev);
+struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev);
+
+void rust_helper_iommu_dma_get_resv_regions(struct device *dev,
+					    struct list_head *list);
+void rust_helper_iommu_resv_region_add(struct list_head *list,
+				       struct iommu_resv_region *region);
+
+bool rust_helper_of_dma_is_coherent(struct device *dev);
+struct pci_dev *rust_helper_dev_to_pci(struct device *dev);
+
+int rust_helper_iommu_copy_struct_from_user(void *dst,
+					    const struct iommu_user_data *src,
+					    unsigned int data_type,
+					    size_t data_len, size_t min_len);
+int rust_helper_iommu_copy_user_entries(void *dst, size_t entry_size,
+					const struct iommu_user_data_array *src,
+					unsigned int first, unsigned int count);
+
+bool rust_helper_phys_is_ram(phys_addr_t phys);
+void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size);
+
+#endif

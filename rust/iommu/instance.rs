@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A registered IOMMU.
+
+use super::{
+    bindings,
+    driver::Ops,
+    Driver,
+    FwSpec, //
+};
+use kernel::{
+    container_of,
+    device::Device,
+    error::to_result,
+    fmt,
+    prelude::*,
+    str::CString,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    types::Opaque, //
+};
+
+/// One IOMMU: `struct iommu_device` and the driver's data of it.
+///
+/// Shared by everything that refers to the IOMMU, so it may outlive the binding of its driver; the
+/// driver's data must cope with that.
+#[pin_data]
+pub struct Instance<D: Driver> {
+    #[pin]
+    raw: Opaque<bindings::iommu_device>,
+    dev: ARef<Device>,
+    #[pin]
+    data: D::Instance,
+}
+
+// SAFETY: `raw` is only touched by the IOMMU core, under its own locks; the rest is `Send`.
+unsafe impl<D: Driver> Send for Instance<D> {}
+// SAFETY: As above; the rest is `Sync`.
+unsafe impl<D: Driver> Sync for Instance<D> {}
+
+impl<D: Driver> Instance<D> {
+    /// An IOMMU that is not registered yet; `dev` is its hardware device.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`], and those of `data`.
+    pub fn new(dev: &Device, data: impl PinInit<D::Instance, Error>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            try_pin_init!(Self {
+                raw: Opaque::zeroed(),
+                dev: dev.into(),
+                data <- data,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The hardware device.
+    pub fn dev(&self) -> &Device {
+        &self.dev
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::iommu_device {
+        self.raw.get()
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must be the member of an `Instance<D>` that is alive for `'a`.
+    pub(super) unsafe fn from_raw<'a>(raw: *mut bindings::iommu_device) -> &'a Self {
+        // SAFETY: By this function's requirement; `Opaque` is transparent.
+        unsafe { &*container_of!(Opaque::cast_from(raw), Self, raw) }
+    }
+
+    fn fwnode(&self) -> *mut bindings::fwnode_handle {
+        // SAFETY: Set before the first device is probed and constant while registered.
+        unsafe { (*self.as_raw()).fwnode }
+    }
+}
+
+impl<D: Driver> core::ops::Deref for Instance<D> {
+    type Target = D::Instance;
+
+    fn deref(&self) -> &D::Instance {
+        &self.data
+    }
+}
+
+/// Finds the registered instance that firmware says `spec`'s device is behind.
+pub(super) fn find<D: Driver>(spec: &FwSpec<'_>) -> Option<Arc<Instance<D>>> {
+    D::with_instances(|all| all.iter().find(|i| i.fwnode() == spec.iommu()).cloned())
+}
+
+/// The registration of an [`Instance`] with the IOMMU core.
+///
+/// Dropping it first hides the instance from new devices, then releases all devices behind it.
+pub struct Registration<D: Driver> {
+    instance: Arc<Instance<D>>,
+}
+
+impl<D: Driver> Registration<D> {
+    /// Registers `instance` under `name` in sysfs and probes the devices behind it.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`], and those of `iommu_device_sysfs_add()` and `iommu_device_register()`.
+    pub fn new(
+        instance: Arc<Instance<D>>,
+        name: fmt::Arguments<'_>,
+        max_pasids: u32,
+    ) -> Result<Self> {
+        let name = CString::try_from_fmt(name)?;
+
+        // SAFETY: Nothing else refers to the `iommu_device` before it is registered.
+        unsafe { (*instance.as_raw()).max_pasids = max_pasids };
+
+        // SAFETY: The pointers are valid, and the format takes one C string.
+        to_result(unsafe {
+            bindings::iommu_device_sysfs_add(
+                instance.as_raw(),
+                super::raw_dev(&instance.dev),
+                core::ptr::null_mut(),
+                c"%s".as_char_ptr(),
+                name.as_char_ptr(),
+            )
+        })?;
+
+        let listed = D::with_instances(|all| all.push(instance.clone(), GFP_KERNEL));
+        let registered = listed.map_err(Error::from).and_then(|()| {
+            // SAFETY: The `iommu_device` and the operations stay valid until `drop()` unregisters
+            // them; the latter are static.
+            to_result(unsafe {
+                bindings::iommu_device_register(
+                    instance.as_raw(),
+                    Ops::<D>::IOMMU,
+                    super::raw_dev(&instance.dev),
+                )
+            })
+        });
+        if let Err(e) = registered {
+            Self::unlist(&instance);
+            // SAFETY: Added above.
+            unsafe { bindings::iommu_device_sysfs_remove(instance.as_raw()) };
+            return Err(e);
+        }
+        Ok(Self { instance })
+    }
+
+    /// The registered instance.
+    pub fn instance(&self) -> &Arc<Instance<D>> {
+        &self.instance
+    }
+
+    fn unlist(instance: &Arc<Instance<D>>) {
+        D::with_instances(|all| {
+            all.retain(|i| !Arc::ptr_eq(i, instance));
+            if all.is_empty() {
+                *all = KVec::new();
+            }
+        });
+    }
+}
+
+impl<D: Driver> Drop for Registration<D> {
+    fn drop(&mut self) {
+        Self::unlist(&self.instance);
+        // SAFETY: Registered by `new()`, and unregistered once.
+        unsafe {
+            bindings::iommu_device_unregister(self.instance.as_raw());
+            bindings::iommu_device_sysfs_remove(self.instance.as_raw());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! IOMMU driver abstractions.
+//!
+//! What an IOMMU driver written in Rust needs from the IOMMU core, from iommufd's driver side and
+//! from the io-pgtable library. Everything that must be `unsafe` is here, so that a driver can be
+//! written without:
+//!
+//! - [`Driver`] is `struct iommu_ops`, [`Instance`] a registered `struct iommu_device` with the
+//!   driver's data of one unit, [`Endpoint`] the driver's data of one device behind it;
+//! - [`Paging`] is `struct iommu_domain_ops` of a domain that the kernel maps into;
+//! - [`viommu`] is `struct iommufd_viommu_ops`: virtual IOMMUs, nested domains, events;
+//! - [`pgtable`], [`Gather`], [`FwSpec`], [`ResvList`], [`PciEndpoint`], [`UserData`] and
+//!   [`cache`] are the libraries around them.
+//!
+//! C headers: [`include/linux/iommu.h`](srctree/include/linux/iommu.h),
+//! [`include/linux/iommufd.h`](srctree/include/linux/iommufd.h),
+//! [`include/linux/io-pgtable.h`](srctree/include/linux/io-pgtable.h)
+
+#[allow(
+    clippy::all,
+    dead_code,
+    improper_ctypes,
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unreachable_pub,
+    unsafe_op_in_unsafe_fn,
+    unused_imports
+)]
+pub(crate) mod bindings {
+    //! What bindgen makes of `bindings.h`, on top of what the kernel crate has.
+    pub(crate) use kernel::bindings::*;
+    use kernel::ffi;
+    include!(env!("IOMMU_NESTED_BINDINGS"));
+}
+
+pub mod cache;
+mod domain;
+mod driver;
+mod endpoint;
+mod fwspec;
+mod gather;
+mod instance;
+mod pci;
+pub mod pgtable;
+mod resv;
+mod user;
+pub mod viommu;
+
+pub use self::{
+    domain::{
+        MapRequest,
+        NewPaging,
+        Paging,
+        UnmapRequest, //
+    },
+    driver::{
+        Capability,
+        Driver,
+        Target, //
+    },
+    endpoint::Endpoint,
+    fwspec::FwSpec,
+    gather::Gather,
+    instance::{
+        Instance,
+        Registration, //
+    },
+    pci::PciEndpoint,
+    resv::ResvList,
+    user::{
+        UserArray,
+        UserData, //
+    },
+};
+
+/// The C side of a device.
+fn raw_dev(dev: &kernel::device::Device) -> *mut bindings::device {
+    // CAST: `Device` is a transparent wrapper of `struct device`.
+    core::ptr::from_ref(dev).cast_mut().cast()
+}

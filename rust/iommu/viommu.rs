@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Virtual IOMMUs: the driver's side of iommufd's vIOMMU, vDEVICE, nested HWPT and vEVENTQ objects.
+//!
+//! C header: [`include/linux/iommufd.h`](srctree/include/linux/iommufd.h)
+
+use super::{
+    bindings,
+    domain::PagingDomain,
+    Driver,
+    Endpoint,
+    Instance,
+    UserArray,
+    UserData, //
+};
+use core::{
+    marker::PhantomData,
+    mem::MaybeUninit,
+    ptr::NonNull, //
+};
+use kernel::{
+    container_of,
+    device::Device,
+    error::{
+        from_result,
+        to_result, //
+    },
+    prelude::*,
+    sync::Arc,
+    transmute::AsBytes,
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// What a driver does for its virtual IOMMUs: `struct iommufd_viommu_ops`.
+///
+/// All of these may sleep.
+pub trait Operations: Send + Sync + Sized + 'static {
+    /// The driver that this is a part of.
+    type Driver: Driver<Viommu = Self>;
+    /// The driver's data of a nested domain.
+    type Nested: Send + Sync;
+
+    /// The type of virtual IOMMU (`enum iommu_viommu_type`).
+    const TYPE: u32;
+
+    /// Whether there can be a virtual IOMMU for this device; if not, `IOMMU_VIOMMU_ALLOC` fails
+    /// with `EOPNOTSUPP`.
+    fn supported(ep: &Endpoint<Self::Driver>) -> bool;
+
+    /// Makes the driver's data of a virtual IOMMU on `iommu`, whose second stage is `parent`.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: `parent` is not a nesting parent of this IOMMU.
+    /// - [`EOPNOTSUPP`]: `user` is not expected.
+    /// - [`ENOSPC`]: no free hardware ID.
+    /// - [`ENOMEM`]
+    fn new(
+        iommu: &Instance<Self::Driver>,
+        parent: &Arc<<Self::Driver as Driver>::Paging>,
+        user: Option<UserData<'_>>,
+    ) -> Result<Self>;
+
+    /// Makes a nested domain: a guest's first-stage configuration.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: unknown `flags`.
+    /// - [`EINVAL`], [`EFAULT`]: as [`UserData::read`].
+    /// - [`EIO`]: a configuration that the hardware or the interface does not allow.
+    fn alloc_nested(
+        this: &Viommu<Self>,
+        flags: u32,
+        user: &UserData<'_>,
+    ) -> Result<Self::Nested>;
+
+    /// Attaches a device to a nested domain, as [`Driver::attach`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::attach`], and [`ENOENT`] if a vDEVICE is needed and there is none.
+    fn attach(
+        this: &Viommu<Self>,
+        nested: &Self::Nested,
+        ep: &Endpoint<Self::Driver>,
+    ) -> Result;
+
+    /// Invalidates what the guest asks for, and tells `array` how many of its entries were handled:
+    /// issued to the hardware and completed.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`], [`EFAULT`], [`E2BIG`]: as [`UserArray::read`], or another type of data.
+    /// - [`EIO`]: an entry that is not allowed, or that the hardware refused.
+    /// - [`ETIMEDOUT`]: the hardware does not answer.
+    fn invalidate(this: &Viommu<Self>, array: &mut UserArray<'_>) -> Result;
+
+    /// Checks a new vDEVICE of this virtual IOMMU.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: not for this device.
+    fn check_vdevice(ep: &Endpoint<Self::Driver>) -> Result;
+}
+
+/// A virtual IOMMU: iommufd's object, and the driver's data behind it in the same allocation.
+///
+/// # Invariants
+///
+/// `data` is initialised wherever a reference to `Self` exists.
+#[repr(C)]
+pub struct Viommu<V: Operations> {
+    raw: Opaque<bindings::iommufd_viommu>,
+    data: MaybeUninit<V>,
+}
+
+impl<V: Operations> Viommu<V> {
+    /// # Safety
+    ///
+    /// `raw` must be a virtual IOMMU that [`Ops::init`] has succeeded for, valid for `'a`.
+    unsafe fn from_raw<'a>(raw: *mut bindings::iommufd_viommu) -> &'a Self {
+        // SAFETY: `raw` is the first member. INVARIANT: initialised, by this function's
+        // requirement.
+        unsafe { &*raw.cast::<Self>() }
+    }
+
+    /// The ID that the guest knows `dev` by (for an SMMU: its vSID).
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOENT`]: no vDEVICE of this virtual IOMMU.
+    pub fn virtual_id(&self, dev: &Device) -> Result<u64> {
+        let mut id = 0;
+
+        // SAFETY: Valid pointers.
+        to_result(unsafe {
+            bindings::iommufd_viommu_get_vdev_id(self.raw.get(), super::raw_dev(dev), &mut id)
+        })?;
+        Ok(id as u64)
+    }
+
+    /// Locks the vDEVICEs of this virtual IOMMU. What is between must not sleep.
+    pub fn devices(&self) -> DevicesGuard<'_, V> {
+        // SAFETY: A valid xarray, unlocked by the guard.
+        unsafe { bindings::xa_lock(&raw mut (*self.raw.get()).vdevs) };
+        DevicesGuard {
+            viommu: self,
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// A handle for reporting events to user space.
+    ///
+    /// # Safety
+    ///
+    /// It must be dropped before the virtual IOMMU is destroyed. An attached nested domain keeps
+    /// its virtual IOMMU alive.
+    pub unsafe fn reporter(&self) -> Reporter {
+        // SAFETY: The pointer is not null. INVARIANT: by this function's requirement.
+        Reporter(unsafe { NonNull::new_unchecked(self.raw.get()) })
+    }
+}
+
+impl<V: Operations> core::ops::Deref for Viommu<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        // SAFETY: Initialised, by the type's invariant.
+        unsafe { self.data.assume_init_ref() }
+    }
+}
+
+/// The vDEVICEs of a [`Viommu`], locked.
+pub struct DevicesGuard<'a, V: Operations> {
+    viommu: &'a Viommu<V>,
+    _not_send: NotThreadSafe,
+}
+
+impl<V: Operations> DevicesGuard<'_, V> {
+    /// The endpoint that the guest knows by `virtual_id`.
+    pub fn find(&self, virtual_id: u64) -> Option<&Endpoint<V::Driver>> {
+        // CAST: `unsigned long` is 64 bits wide where there are virtual IOMMUs.
+        // SAFETY: A valid virtual IOMMU, whose vDEVICEs are locked.
+        let dev = unsafe {
+            bindings::iommufd_viommu_find_dev(self.viommu.raw.get(), virtual_id as usize)
+        };
+
+        // SAFETY: A vDEVICE's device is bound to iommufd, so its endpoint is not released before
+        // the vDEVICE is gone, which the lock prevents.
+        (!dev.is_null()).then(|| unsafe { Endpoint::from_dev(dev) })
+    }
+}
+
+impl<V: Operations> Drop for DevicesGuard<'_, V> {
+    fn drop(&mut self) {
+        // SAFETY: Locked by `Viommu::devices()`.
+        unsafe { bindings::xa_unlock(&raw mut (*self.viommu.raw.get()).vdevs) };
+    }
+}
+
+/// Reports events to the vEVENTQ of a virtual IOMMU.
+///
+/// # Invariants
+///
+/// The virtual IOMMU is alive.
+pub struct Reporter(NonNull<bindings::iommufd_viommu>);
+
+// SAFETY: Reporting may be done by any thread.
+unsafe impl Send for Reporter {}
+// SAFETY: Reporting may be done by many threads at once.
+unsafe impl Sync for Reporter {}
+
+impl Reporter {
+    /// Queues an event for user space. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: user space has made no queue for events of `event_type`
+    ///   (`enum iommu_veventq_type`).
+    /// - [`ENOMEM`]
+    pub fn report<T: AsBytes>(&self, event_type: u32, event: &T) -> Result {
+        // SAFETY: Alive by the type's invariant; `event` is valid and is copied from.
+        to_result(unsafe {
+            bindings::iommufd_viommu_report_event(
+                self.0.as_ptr(),
+                event_type,
+                core::ptr::from_ref(event).cast_mut().cast(),
+                size_of::<T>(),
+            )
+        })
+    }
+}
+
+/// The core's `struct iommu_domain` of a nested domain.
+#[repr(C)]
+struct NestedDomain<V: Operations> {
+    raw: Opaque<bindings::iommu_domain>,
+    /// iommufd destroys a virtual IOMMU after its nested domains.
+    viommu: NonNull<Viommu<V>>,
+    data: V::Nested,
+}
+
+/// The C operations of [`Operations`].
+pub(super) struct Ops<V>(PhantomData<V>);
+
+impl<V: Operations> Ops<V> {
+    const VIOMMU: &'static bindings::iommufd_viommu_ops = &bindings::iommufd_viommu_ops {
+        destroy: Some(Self::destroy),
+        alloc_domain_nested: Some(Self::alloc_domain_nested),
+        cache_invalidate: Some(Self::cache_invalidate),
+        vdevice_init: Some(Self::vdevice_init),
+        vdevice_size: 0,
+        get_hw_queue_size: None,
+        hw_queue_init_phys: None,
+    };
+
+    const NESTED: &'static bindings::iommu_domain_ops = &bindings::iommu_domain_ops {
+        attach_dev: Some(Self::attach_dev),
+        free: Some(Self::free),
+        ..pin_init::zeroed()
+    };
+
+    // SAFETY (of all the callbacks below): iommufd and the IOMMU core call them with valid
+    // pointers, with devices that the driver has probed and not released, and, but for `init`, with
+    // a virtual IOMMU that `init` has succeeded for and `destroy` was not called for.
+
+    pub(super) extern "C" fn get_size(
+        dev: *mut bindings::device,
+        viommu_type: bindings::iommu_viommu_type,
+    ) -> usize {
+        // SAFETY: See above.
+        let ep = unsafe { Endpoint::<V::Driver>::from_dev(dev) };
+
+        if viommu_type == V::TYPE && V::supported(ep) {
+            size_of::<Viommu<V>>()
+        } else {
+            0
+        }
+    }
+
+    pub(super) extern "C" fn init(
+        // The kernel crate has only a declaration of the structure.
+        raw: *mut kernel::bindings::iommufd_viommu,
+        parent: *mut bindings::iommu_domain,
+        user: *const bindings::iommu_user_data,
+    ) -> c_int {
+        // `get_size()` announced this size; an allocation is aligned for what fits it.
+        const { assert!(align_of::<Viommu<V>>() <= align_of::<u64>()) };
+        let raw: *mut bindings::iommufd_viommu = raw.cast();
+
+        from_result(|| {
+            // SAFETY: See above.
+            let parent =
+                unsafe { PagingDomain::<V::Driver>::try_from_raw(parent) }.ok_or(EINVAL)?;
+            // SAFETY: See above; the IOMMU is the one of a device of this driver.
+            let iommu = unsafe { Instance::<V::Driver>::from_raw((*raw).iommu_dev) };
+            // SAFETY: See above.
+            let data = V::new(iommu, parent, unsafe { UserData::from_raw(user) })?;
+
+            // SAFETY: The allocation is as large as `get_size()` said. With the operations set,
+            // iommufd calls `destroy()` when the object goes.
+            unsafe {
+                (&raw mut (*raw.cast::<Viommu<V>>()).data).write(MaybeUninit::new(data));
+                (*raw).ops = Self::VIOMMU;
+            }
+            Ok(0)
+        })
+    }
+
+    extern "C" fn destroy(raw: *mut bindings::iommufd_viommu) {
+        // SAFETY: See above; nothing refers to the object any more.
+        unsafe { (*raw.cast::<Viommu<V>>()).data.assume_init_drop() };
+    }
+
+    extern "C" fn alloc_domain_nested(
+        raw: *mut bindings::iommufd_viommu,
+        flags: u32,
+        user: *const bindings::iommu_user_data,
+    ) -> *mut bindings::iommu_domain {
+        let alloc = || -> Result<*mut bindings::iommu_domain> {
+            // SAFETY: See above.
+            let viommu = unsafe { Viommu::<V>::from_raw(raw) };
+            // SAFETY: See above.
+            let user = unsafe { UserData::from_raw(user) }.ok_or(EINVAL)?;
+            let domain = KBox::new(
+                NestedDomain {
+                    raw: Opaque::new(bindings::iommu_domain {
+                        type_: bindings::IOMMU_DOMAIN_NESTED,
+                        ops: Self::NESTED,
+                        ..pin_init::zeroed()
+                    }),
+                    viommu: viommu.into(),
+                    data: V::alloc_nested(viommu, flags, &user)?,
+                },
+                GFP_KERNEL_ACCOUNT,
+            )?;
+
+            Ok(KBox::into_raw(domain).cast())
+        };
+
+        alloc().unwrap_or_else(|e| e.to_ptr())
+    }
+
+    extern "C" fn cache_invalidate(
+        raw: *mut bindings::iommufd_viommu,
+        array: *mut bindings::iommu_user_data_array,
+    ) -> c_int {
+        // SAFETY: See above.
+        let (viommu, mut array) =
+            unsafe { (Viommu::<V>::from_raw(raw), UserArray::from_raw(array)) };
+
+        from_result(|| V::invalidate(viommu, &mut array).map(|()| 0))
+    }
+
+    extern "C" fn vdevice_init(vdev: *mut bindings::iommufd_vdevice) -> c_int {
+        // SAFETY: See above.
+        let ep = unsafe {
+            Endpoint::<V::Driver>::from_dev(bindings::iommufd_vdevice_to_device(vdev))
+        };
+
+        from_result(|| V::check_vdevice(ep).map(|()| 0))
+    }
+
+    extern "C" fn attach_dev(
+        raw: *mut bindings::iommu_domain,
+        dev: *mut bindings::device,
+        _old: *mut bindings::iommu_domain,
+    ) -> c_int {
+        // SAFETY: See above; only `alloc_domain_nested()` makes domains with these operations.
+        let (domain, ep) = unsafe {
+            (
+                &*container_of!(Opaque::cast_from(raw), NestedDomain<V>, raw),
+                Endpoint::from_dev(dev),
+            )
+        };
+        // SAFETY: The virtual IOMMU outlives its nested domains.
+        let viommu = unsafe { domain.viommu.as_ref() };
+
+        from_result(|| V::attach(viommu, &domain.data, ep).map(|()| 0))
+    }
+
+    extern "C" fn free(raw: *mut bindings::iommu_domain) {
+        // SAFETY: See above; `raw` is the first member of the box that `alloc_domain_nested()`
+        // leaked, and nothing uses it any more.
+        drop(unsafe { KBox::<NestedDomain<V>>::from_raw(raw.cast()) });
+    }
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Vendor-neutral logic of the nested IOMMU driver.
+//!
+//! Nothing here knows a particular IOMMU, and nothing here depends on more than `core`: the same
+//! files are part of the kernel module and of the host crate `tools/testing/host`, where
+//! `cargo test` runs the unit tests and the property tests.
+
+pub(crate) mod entry;
+pub(crate) mod field;
+pub(crate) mod ring;

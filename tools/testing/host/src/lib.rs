@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The pure logic of the nested IOMMU driver, for the host.
+//!
+//! These are the very files that the kernel module is made of, at the same module paths. `cargo
+//! test` runs their unit tests, which are KUnit suites in the kernel, and the property tests, which
+//! need the standard library.
+
+#[path = "../../../../drivers/iommu/nested"]
+mod nested {
+    pub(crate) mod common;
+    pub(crate) mod smmu_v3 {
+        pub(crate) mod arch;
+    }
+}
+
+pub(crate) use nested::common;
+#[cfg(test)]
+pub(crate) use nested::smmu_v3;

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of an Arm SMMUv3 driver through the public interface of iommufd, with
+ * the DMA of QEMU's "edu" devices as the witness.
+ *
+ * kselftest_harness.h keeps its lists per object file, hence one object file.
+ */
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#include "kselftest_harness.h"
+
+#include "lib/edu.h"
+#include "lib/guest.h"
+#include "lib/iommufd.h"
+#include "lib/smmuv3.h"
+#include "tests/common.h"
+
+#include "tests/hwpt.c"
+#include "tests/nested.c"
+#include "tests/invalidate.c"
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+
+#include "edu.h"
+#include "pci.h"
+
+#define EDU_VENDOR		0x1234
+#define EDU_DEVICE		0x11e8
+
+#define EDU_DMA_SRC		0x80
+#define EDU_DMA_DST		0x88
+#define EDU_DMA_COUNT		0x90
+#define EDU_DMA_CMD		0x98
+#define EDU_DMA_RUN		(1 << 0)
+#define EDU_DMA_TO_MEMORY	(1 << 1)
+#define EDU_BUFFER		0x40000
+
+/* A transfer takes 100 ms of the machine's time; a loaded host stretches it. */
+#define EDU_TIMEOUT_US		5000000
+#define EDU_POLL_US		2000
+
+static void edu_write64(struct edu *edu, unsigned int reg, __u64 val)
+{
+	*(volatile __u64 *)(edu->bar + reg) = val;
+}
+
+static __u64 edu_read64(struct edu *edu, unsigned int reg)
+{
+	return *(volatile __u64 *)(edu->bar + reg);
+}
+
+unsigned int edu_count(void)
+{
+	char bdf[16];
+	unsigned int n = 0;
+
+	while (!pci_find(EDU_VENDOR, EDU_DEVICE, n, bdf))
+		n++;
+	return n;
+}
+
+static int edu_enable(struct edu *edu)
+{
+	struct vfio_region_info config = {
+		.argsz = sizeof(config),
+		.index = VFIO_PCI_CONFIG_REGION_INDEX,
+	};
+	__u16 cmd;
+
+	if (ioctl(edu->fd, VFIO_DEVICE_GET_REGION_INFO, &config))
+		return -errno;
+	if (pread(edu->fd, &cmd, sizeof(cmd), config.offset + PCI_COMMAND) !=
+	    sizeof(cmd))
+		return -EIO;
+	cmd |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	if (pwrite(edu->fd, &cmd, sizeof(cmd), config.offset + PCI_COMMAND) !=
+	    sizeof(cmd))
+		return -EIO;
+	return 0;
+}
+
+static int edu_map(struct edu *edu)
+{
+	struct vfio_region_info bar0 = {
+		.argsz = sizeof(bar0),
+		.index = VFIO_PCI_BAR0_REGION_INDEX,
+	};
+	void *bar;
+
+	if (ioctl(edu->fd, VFIO_DEVICE_GET_REGION_INFO, &bar0))
+		return -errno;
+	bar = mmap(NULL, bar0.size, PROT_READ | PROT_WRITE, MAP_SHARED, edu->fd,
+		   bar0.offset);
+	if (bar == MAP_FAILED)
+		return -errno;
+	edu->bar = bar;
+	edu->bar_size = bar0.size;
+	return 0;
+}
+
+static int edu_setup(struct edu *edu, int iommufd)
+{
+	struct vfio_device_bind_iommufd bind = {
+		.argsz = sizeof(bind),
+		.iommufd = iommufd,
+	};
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	int rc;
+
+	if (ioctl(edu->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
+	    ioctl(edu->fd, VFIO_DEVICE_GET_INFO, &info))
+		return -errno;
+	edu->dev = bind.out_devid;
+	edu->flags = info.flags;
+
+	rc = edu_enable(edu);
+	if (!rc)
+		rc = edu_map(edu);
+	/* An owner that died in the middle of a transfer leaves it running. */
+	if (!rc)
+		rc = edu_wait(edu);
+	return rc;
+}
+
+int edu_open(struct edu *edu, unsigned int nth, int iommufd)
+{
+	int rc;
+
+	memset(edu, 0, sizeof(*edu));
+	edu->fd = -1;
+	rc = pci_find(EDU_VENDOR, EDU_DEVICE, nth, edu->bdf);
+	if (rc)
+		return rc;
+	edu->fd = pci_open_vfio(edu->bdf);
+	if (edu->fd < 0)
+		return edu->fd;
+	rc = edu_setup(edu, iommufd);
+	if (rc)
+		edu_close(edu);
+	return rc;
+}
+
+void edu_close(struct edu *edu)
+{
+	if (edu->bar)
+		munmap((void *)edu->bar, edu->bar_size);
+	if (edu->fd >= 0)
+		close(edu->fd);
+	edu->bar = NULL;
+	edu->fd = -1;
+}
+
+int edu_attach(struct edu *edu, __u32 pt)
+{
+	struct vfio_device_attach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.pt_id = pt,
+	};
+
+	return ioctl(edu->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd) ? -errno : 0;
+}
+
+int edu_attach_pasid(struct edu *edu, __u32 pasid, __u32 pt)
+{
+	struct vfio_device_attach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_DEVICE_ATTACH_PASID,
+		.pt_id = pt,
+		.pasid = pasid,
+	};
+
+	return ioctl(edu->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd) ? -errno : 0;
+}
+
+int edu_detach(struct edu *edu)
+{
+	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
+
+	return ioctl(edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd) ? -errno : 0;
+}
+
+int edu_reset(struct edu *edu)
+{
+	return ioctl(edu->fd, VFIO_DEVICE_RESET) ? -errno : 0;
+}
+
+static void edu_start(struct edu *edu, __u64 src, __u64 dst, __u32 len,
+		      __u64 cmd)
+{
+	edu_write64(edu, EDU_DMA_SRC, src);
+	edu_write64(edu, EDU_DMA_DST, dst);
+	edu_write64(edu, EDU_DMA_COUNT, len);
+	/* What the CPU wrote so far must be there when the device reads it. */
+	__sync_synchronize();
+	edu_write64(edu, EDU_DMA_CMD, cmd | EDU_DMA_RUN);
+}
+
+int edu_wait(struct edu *edu)
+{
+	unsigned int waited;
+
+	for (waited = 0; waited < EDU_TIMEOUT_US; waited += EDU_POLL_US) {
+		if (!(edu_read64(edu, EDU_DMA_CMD) & EDU_DMA_RUN)) {
+			__sync_synchronize();
+			return 0;
+		}
+		usleep(EDU_POLL_US);
+	}
+	return -ETIMEDOUT;
+}
+
+int edu_load(struct edu *edu, __u64 iova, __u32 offset, __u32 len)
+{
+	edu_start(edu, iova, EDU_BUFFER + offset, len, 0);
+	return edu_wait(edu);
+}
+
+void edu_store_start(struct edu *edu, __u64 iova, __u32 offset, __u32 len)
+{
+	edu_start(edu, EDU_BUFFER + offset, iova, len, EDU_DMA_TO_MEMORY);
+}
+
+int edu_store(struct edu *edu, __u64 iova, __u32 offset, __u32 len)
+{
+	edu_store_start(edu, iova, offset, len);
+	return edu_wait(edu);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * QEMU's "edu" PCI device, driven through its vfio character device.
+ *
+ * The device owns a 4 KiB buffer that only its DMA engine can reach: a load
+ * copies memory into the buffer, a store copies the buffer to memory. It does
+ * not report failed DMA: a refused store leaves memory as it was, a refused
+ * load leaves the buffer without the data.
+ */
+#ifndef IOMMU_NESTED_EDU_H
+#define IOMMU_NESTED_EDU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+#define EDU_BUFFER_SIZE		4096
+
+struct edu {
+	char bdf[16];			/* 0000:00:02.0 */
+	int fd;				/* vfio device */
+	__u32 dev;			/* iommufd's ID of the bound device */
+	volatile unsigned char *bar;
+	size_t bar_size;
+	__u32 flags;			/* VFIO_DEVICE_FLAGS_* */
+};
+
+/** edu_count() - how many edu devices the machine has */
+unsigned int edu_count(void);
+
+/**
+ * edu_open() - take the @nth edu device and bind it to an iommufd context
+ *
+ * Moves the device to vfio-pci where another driver or none has it, and turns
+ * on memory decoding and bus mastering.
+ *
+ * Return: 0; -ENODEV when there is no such device; another negative errno.
+ */
+int edu_open(struct edu *edu, unsigned int nth, int iommufd);
+void edu_close(struct edu *edu);
+
+/** edu_attach() - attach (or switch) to an IOAS or HWPT */
+int edu_attach(struct edu *edu, __u32 pt);
+int edu_attach_pasid(struct edu *edu, __u32 pasid, __u32 pt);
+int edu_detach(struct edu *edu);
+int edu_reset(struct edu *edu);
+
+/** edu_load() - DMA from memory into the buffer at @offset; waits for the end */
+int edu_load(struct edu *edu, __u64 iova, __u32 offset, __u32 len);
+/** edu_store() - DMA from the buffer at @offset to memory; waits for the end */
+int edu_store(struct edu *edu, __u64 iova, __u32 offset, __u32 len);
+
+/** edu_store_start() - begin a store; edu_wait() ends it */
+void edu_store_start(struct edu *edu, __u64 iova, __u32 offset, __u32 len);
+/** edu_wait() - 0 when the device is idle, -ETIMEDOUT when it does not finish */
+int edu_wait(struct edu *edu);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The memory of a make-believe guest, and what its IOMMU driver builds there:
+ * stage-1 translation tables and context descriptors.
+ *
+ * Addresses that go into those structures are guest-physical (GPA); the test
+ * maps the memory at the same GPAs in the nesting parent, as a VMM would.
+ */
+#ifndef IOMMU_NESTED_GUEST_H
+#define IOMMU_NESTED_GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+#define KIB(n)			((size_t)(n) << 10)
+#define MIB(n)			((size_t)(n) << 20)
+
+#define GUEST_PAGE		4096UL
+
+struct guest {
+	unsigned char *ram;		/* starts on a 2 MiB boundary */
+	size_t size;
+	size_t used;
+	__u64 gpa;			/* where the RAM starts in the guest */
+};
+
+/** guest_init() - @size bytes of guest RAM that begin at @gpa */
+int guest_init(struct guest *guest, size_t size, __u64 gpa);
+void guest_free(struct guest *guest);
+
+/** guest_alloc() - zeroed guest memory aligned to its size; NULL when it is full */
+void *guest_alloc(struct guest *guest, size_t size);
+__u64 guest_gpa(const struct guest *guest, const void *va);
+/** guest_va() - NULL for an address outside of the RAM */
+void *guest_va(const struct guest *guest, __u64 gpa);
+
+/* VMSAv8-64 stage-1 descriptors (Arm DDI 0487, D8.3) */
+#define S1_VALID		(1ULL << 0)
+#define S1_TABLE		(1ULL << 1)	/* table; page at the last level */
+#define S1_ATTR(index)		((__u64)(index) << 2)
+#define S1_UNPRIVILEGED		(1ULL << 6)
+#define S1_READ_ONLY		(1ULL << 7)
+#define S1_INNER_SHAREABLE	(3ULL << 8)
+#define S1_ACCESSED		(1ULL << 10)
+#define S1_NOT_GLOBAL		(1ULL << 11)
+#define S1_LEAF			(S1_VALID | S1_ATTR(0) | S1_UNPRIVILEGED | \
+				 S1_INNER_SHAREABLE | S1_ACCESSED | S1_NOT_GLOBAL)
+#define S1_ADDRESS		0x0000fffffffff000ULL
+
+#define S1_LAST_LEVEL		3
+
+struct s1 {
+	struct guest *guest;
+	unsigned int granule;		/* log2 of the page size: 12, 14 or 16 */
+	unsigned int va_bits;
+	unsigned int start_level;
+	__u64 ttb;			/* GPA of the first table */
+};
+
+/** s1_init() - an empty stage 1; -ENOMEM when the guest's RAM is full */
+int s1_init(struct s1 *s1, struct guest *guest, unsigned int granule,
+	    unsigned int va_bits);
+/** s1_block_size() - bytes that one descriptor of @level maps */
+size_t s1_block_size(const struct s1 *s1, unsigned int level);
+/**
+ * s1_entry() - the descriptor that translates @iova at @level
+ *
+ * Missing tables on the way are made when @make says so; else NULL.
+ */
+__u64 *s1_entry(const struct s1 *s1, __u64 iova, unsigned int level, bool make);
+/** s1_map() - map @iova to @gpa with one page or block descriptor at @level */
+int s1_map_at(const struct s1 *s1, __u64 iova, __u64 gpa, unsigned int level,
+	      __u64 attributes);
+int s1_map(const struct s1 *s1, __u64 iova, __u64 gpa);
+void s1_unmap(const struct s1 *s1, __u64 iova);
+
+/** cd_write() - a context descriptor that translates through @s1 */
+void cd_write(__u64 *cd, const struct s1 *s1, __u16 asid, unsigned int ips);
+
+/** ste_s1() - the guest's STE that points at @num (a power of two) descriptors */
+void ste_s1(__u64 ste[2], __u64 cd_gpa, unsigned int log2_num);
+
+#endif

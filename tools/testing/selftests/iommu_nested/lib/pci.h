@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* PCI functions in sysfs, and their way to vfio-pci. */
+#ifndef IOMMU_NESTED_PCI_H
+#define IOMMU_NESTED_PCI_H
+
+#include <linux/types.h>
+
+#define PCI_SYSFS	"/sys/bus/pci/devices"
+
+/**
+ * pci_find() - the @nth function with these IDs, in the order of addresses
+ * @bdf: gets the address, "0000:00:02.0"
+ *
+ * Return: 0 or -ENODEV.
+ */
+int pci_find(__u16 vendor, __u16 device, unsigned int nth, char bdf[16]);
+
+/**
+ * pci_open_vfio() - open the vfio character device of a function
+ *
+ * A function that vfio-pci does not drive is handed to it with driver_override.
+ *
+ * Return: a file descriptor or a negative errno.
+ */
+int pci_open_vfio(const char *bdf);
+
+#endif

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Entry points for people. The kernel's build system reads Kbuild instead.
+# "make help" says what there is.
+
+ARCH	?= arm64
+TOOLBOX	?= chroot
+export ARCH TOOLBOX KSRC KDIR JOBS LLVM DEBIAN_MIRROR BUSYBOX QEMU
+
+.DEFAULT_GOAL := $(if $(KDIR),module,help)
+.NOTPARALLEL:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+##@ The two commands
+.PHONY: demo check
+demo: initramfs ## watch a device's DMA go through two stages of translation
+	@scripts/qemu.sh demo arm64 demo
+
+check: ## run every test; the last line is the count
+	@scripts/check.sh
+
+##@ Pieces, each with what it needs
+.PHONY: image toolbox source kernel module selftests initramfs overlay
+image: kernel module selftests ## build/arm64/Image, iommu_nested.ko and selftests/
+
+toolbox: ## the chroot with the toolchain (TOOLBOX=host: check the tools on PATH)
+	@scripts/toolbox.sh
+
+source: $(if $(KSRC)$(KDIR),,toolbox) ## the kernel source (KSRC=, KDIR=: check its version)
+	@scripts/source.sh
+
+kernel: toolbox source ## the kernel of the emulated machine
+	@scripts/kernel.sh arm64
+
+module: toolbox source $(if $(KDIR),,kernel) ## iommu_nested.ko, out of tree (the default with KDIR=)
+	@scripts/module.sh
+
+selftests: toolbox source ## the selftests and the demo program
+	@scripts/selftests.sh
+
+initramfs: image ## what the emulated machine boots into
+	@scripts/initramfs.sh arm64
+
+overlay: source ## put the driver in the source KSRC= (without: in a copy, build/src/overlay)
+	@scripts/overlay.sh
+
+##@ Single tests, see scripts/check.sh
+suites := $(shell scripts/check.sh --list)
+.PHONY: $(addprefix check-,$(suites))
+$(addprefix check-,$(suites)): check-%:
+	@scripts/check.sh $*
+
+##@ Other
+.PHONY: shell tools-shell clean distclean help
+shell: initramfs ## a shell in the emulated machine, driver loaded
+	@scripts/qemu.sh shell arm64 shell
+
+tools-shell: toolbox ## a shell in the toolbox
+	@scripts/enter.sh bash -i
+
+clean: ## remove what was built, but neither the toolbox nor the kernel source
+	@scripts/clean.sh
+
+distclean: ## remove all of build/
+	@scripts/clean.sh all
+
+help: ## this text
+	@scripts/help.sh $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# initramfs.sh VARIANT: packs build/VARIANT/initramfs.gz: BusyBox, the init and
+# the suites of tools/testing/initramfs, the programs under test and the modules
+# of that kernel variant.
+
+. "$(dirname "$0")/lib.sh"
+
+variant=$1
+dir=$build/$variant
+output=$dir/initramfs.gz
+tree=$dir/initramfs
+busybox=${BUSYBOX:-$build/busybox/busybox}
+
+case $variant in
+arm64)
+	modules=("$out/iommu_nested.ko" "${KDIR:-$out/linux}/drivers/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko") ;;
+arm64-debug)
+	modules=("$dir/linux/drivers/iommu/nested/iommu_nested.ko") ;;
+*) die "initramfs.sh: unknown variant $variant" ;;
+esac
+
+# An arm64 package, without making the system it is fetched with multi-arch.
+fetch_busybox() {
+	local state=$build/busybox/apt deb
+	rm -rf "$state" "$build/busybox/"*.deb
+	mkdir -p "$state/lists/partial" "$state/archives/partial"
+	cd "$build/busybox"
+	local apt=(tools apt-get -o APT::Architecture=arm64 -o APT::Architectures=arm64
+		-o APT::Sandbox::User=root -o Dir::State="$state" -o Dir::State::status=/dev/null
+		-o Dir::Cache="$state")
+	"${apt[@]}" update
+	"${apt[@]}" download busybox-static
+	deb=$(compgen -G '*.deb')
+	tools dpkg-deb -x "$deb" "$state/root"
+	install -m 755 "$(find "$state/root" -path '*/bin/busybox')" busybox.tmp
+	rm -rf "$state" "$deb"
+	mv busybox.tmp busybox
+}
+
+pack() {
+	rm -rf "$tree"
+	mkdir -p "$tree"/{bin,sbin,proc,sys,dev,tmp,tests,modules}
+	cp "$busybox" "$tree/bin/busybox"
+	cp -r "$root/tools/testing/initramfs/." "$tree/"
+	find "$out/selftests" -maxdepth 1 -type f -perm /111 -exec cp {} "$tree/tests/" \;
+	cp "${modules[@]}" "$tree/modules/"
+	tools sh -c "cd '$tree' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 | gzip -1" \
+		>"$output.tmp"
+	mv "$output.tmp" "$output"
+}
+
+if [ ! -x "$busybox" ]; then
+	[ -z "${BUSYBOX-}" ] || die "BUSYBOX=$BUSYBOX is not a program: give a static arm64 BusyBox"
+	mkdir -p "$build/busybox"
+	step busybox "initramfs: fetch BusyBox for arm64" fetch_busybox
+fi
+unless_fresh "initramfs-$variant" "$output" "$busybox" "$root/tools/testing/initramfs" \
+	"$out/selftests" "${modules[@]}"
+step "initramfs-$variant" "initramfs: pack for $variant" pack
+done_fresh

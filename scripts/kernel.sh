@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# kernel.sh VARIANT: configures and builds a kernel for the emulated machine.
+#   arm64          untouched source, C driver as a module: build/arm64/linux
+#   arm64-debug    source with the overlay, our driver =m, sanitizers
+#   arm64-builtin  the same with our driver =y, compiled but not linked
+# With KDIR=, the arm64 variant is that built tree instead.
+
+. "$(dirname "$0")/lib.sh"
+
+variant=$1
+dir=$build/$variant/linux
+image=$build/$variant/Image
+source=$build/src/overlay
+fragments=("$kconfig/arm64.config")
+
+case $variant in
+arm64)
+	source=$ksrc
+	fragments+=("$kconfig/arm64-reference.config")
+	what="kernel: Linux for the emulated machine"
+	;;
+arm64-debug)
+	fragments+=("$kconfig/arm64-debug.config" "$kconfig/arm64-nested.config")
+	what="overlay: kernel with sanitizers, CONFIG_IOMMU_NESTED=m"
+	;;
+arm64-builtin)
+	fragments+=("$kconfig/arm64-debug.config" "$kconfig/arm64-builtin.config")
+	what="overlay: the driver built in, CONFIG_IOMMU_NESTED=y"
+	;;
+*) die "kernel.sh: unknown variant $variant" ;;
+esac
+
+# Every symbol of the fragments must have got the value asked for.
+check_config() { # CONFIG_FILE FRAGMENT...
+	awk '
+		FNR == 1 { file++ }
+		/^# CONFIG_[A-Za-z0-9_]+ is not set/ { $0 = $2 "=n" }
+		!/^CONFIG_/ { next }
+		{ name = value = $0; sub(/=.*/, "", name); sub(/^[^=]*=/, "", value) }
+		file == 1 { have[name] = value; next }
+		{ want[name] = value }
+		END {
+			for (name in want) {
+				got = name in have ? have[name] : "n"
+				if (got != want[name]) {
+					print "error: " name " is " got ", but " want[name] " is asked for"
+					bad = 1
+				}
+			}
+			exit bad
+		}' "$@"
+}
+
+configure() {
+	mkdir -p "$dir"
+	cat "${fragments[@]}" >"$dir/fragment"
+	tools make -s -C "$source" O="$dir" ARCH="$ARCH" LLVM="$LLVM" \
+		KCONFIG_ALLCONFIG="$dir/fragment" allnoconfig
+	check_config "$dir/.config" "${fragments[@]}"
+}
+
+install_image() { # BUILD_DIRECTORY
+	cp "$1/arch/$ARCH/boot/Image" "$image.tmp"
+	mv "$image.tmp" "$image"
+}
+
+compile() {
+	kmake "$dir" Image modules
+	install_image "$dir"
+}
+
+if [ "$variant" = arm64 ] && [ -n "$KDIR" ]; then
+	[ -f "$KDIR/arch/$ARCH/boot/Image" ] ||
+		die "$KDIR holds no built $ARCH Image: build it with make ARCH=$ARCH Image modules"
+	mkdir -p "$out"
+	check_config "$KDIR/.config" "${fragments[@]}" >&2 ||
+		die "$KDIR was built with another configuration: set the above, or leave KDIR= out"
+	unless_fresh "kernel-$variant" "$image" "$KDIR/arch/$ARCH/boot/Image"
+	install_image "$KDIR"
+	done_fresh
+	exit 0
+fi
+
+[ ! -e "$source/.config" ] ||
+	die "$source was built in place: give it as KDIR=, or run make mrproper there"
+
+inputs=("${fragments[@]}" "=$source" "$build/stamp/toolbox" "$build/stamp/source")
+[ "$variant" = arm64 ] || inputs+=("$build/stamp/overlay")
+unless_fresh "kernel-$variant" "$image" "${inputs[@]}"
+step "kernel-$variant-config" "$what: configure" configure
+step "kernel-$variant" "$what: build" compile
+done_fresh

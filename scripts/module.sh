@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Builds iommu_nested.ko out of tree, against KDIR= or the kernel of
+# build/arm64/linux.
+
+. "$(dirname "$0")/lib.sh"
+
+kdir=${KDIR:-$out/linux}
+config=$kdir/include/config/auto.conf
+output=$out/iommu_nested.ko
+
+# What the driver depends on and selects, out of its own Kconfig: out of tree
+# nothing can select, so the kernel must already have it.
+needed_symbols() {
+	awk '/^config / { ours = $2 == "IOMMU_NESTED" }
+		ours && ($1 == "depends" || $1 == "select") {
+			sub(/ if .*/, "")
+			gsub(/depends on|select|&&/, "")
+			for (i = 1; i <= NF; i++) if ($i ~ /^[A-Z0-9_]+$/) print "CONFIG_" $i
+		}' "$root/drivers/iommu/nested/Kconfig"
+}
+
+check_kdir() {
+	local symbol text
+	[ -f "$config" ] || die "$kdir is not a built kernel tree: build it first, or check KDIR="
+	for symbol in CONFIG_MODULES CONFIG_RUST $(needed_symbols); do
+		grep -q "^$symbol=[ym]" "$config" ||
+			die "$kdir lacks $symbol: enable it (tools/testing/kconfig/ has a configuration that works) and rebuild the kernel"
+	done
+	# Rust has no stable ABI: the kernel crate is of exactly one compiler.
+	text=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"/\1/p' "$config")
+	[ "$text" = "$(tools rustc --version)" ] ||
+		die "$kdir was built by '$text', not by '$(tools rustc --version)': use TOOLBOX=host with that compiler on PATH, or rebuild the kernel"
+}
+
+compile() {
+	mkdir -p "$out/module"
+	kmake "$kdir" M="$root" MO="$out/module" modules
+	cp "$out/module/drivers/iommu/nested/iommu_nested.ko" "$output.tmp"
+	mv "$output.tmp" "$output"
+}
+
+unless_fresh module "$output" "$root/Kbuild" "$root/drivers" "$root/rust" \
+	"=$kdir" "$config" "$kdir/Module.symvers" "$build/stamp/toolbox"
+check_kdir
+step module "module: iommu_nested.ko, out of tree" compile
+done_fresh

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What the suites share: TAP points, and runs of the emulated machine as points.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# point STATUS NAME: ok when STATUS is 0.
+point() {
+	if [ "$1" = 0 ]; then
+		echo "ok - $2"
+	else
+		echo "not ok - $2"
+	fi
+}
+
+# try NAME COMMAND...: one point; on failure the end of the output follows.
+try() {
+	local name=$1 status=0 output
+	shift
+	output=$("$@" 2>&1) || status=$?
+	point $status "$name"
+	printf '%s\n' "$output" >&2
+	[ $status = 0 ] || printf '%s\n' "$output" | tail -n 40 | sed 's/^/# /'
+}
+
+# kernel_log_is_clean NAME: no report of any kind in the kernel's messages.
+kernel_log_is_clean() {
+	local file=$log/$1.kernel.log
+	local reports='BUG:|WARNING:|Oops|KASAN|UBSAN|Kernel panic|Unable to handle|Call trace:|blocked for more than|rcu: INFO|DMA-API:.*(device driver|leak|overlap)|INFO: possible|invalid wait context|kmemleak: [0-9]+ new'
+	if grep -qE "$reports" "$file"; then
+		point 1 "kernel log is clean"
+		grep -nE -A 12 "$reports" "$file" | tr -d '\r' | head -n 60 | sed 's/^/# /'
+	else
+		point 0 "kernel log is clean"
+	fi
+}
+
+# guest NAME VARIANT SUITE PARAMETER...: the points that a suite prints inside
+# the emulated machine, and whether it got as far as it had planned.
+guest() {
+	local name=$1 status=0 raw=$results/$1.raw planned seen finished
+	shift
+	"$root/scripts/qemu.sh" "$name" "$@" >"$raw" || status=$?
+	grep -v -E '^(TAP version|1\.\.[0-9])' "$raw" || true
+	planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$raw" | tail -n 1)
+	seen=$(grep -c -E '^(not )?ok ' "$raw" || true)
+	finished=1
+	[ "$status" = 125 ] || [ "${planned:-none}" != "$seen" ] || finished=0
+	point $finished "machine ran to the end: ${planned:-none} points planned, $seen seen"
+	kernel_log_is_clean "$name"
+}

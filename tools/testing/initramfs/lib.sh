@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0
+# What init and the suites share.
+
+PCI=/sys/bus/pci/devices
+
+edu_devices() {
+	grep -l 0x11e8 $PCI/*/device 2>/dev/null | xargs -r -n 1 dirname
+}
+
+load_driver() {
+	case $NESTED_DRIVER in
+	ours) insmod /modules/iommu_nested.ko $NESTED_PARAMS ;;
+	c) insmod /modules/arm_smmu_v3.ko ;;
+	builtin | none) ;;
+	*) echo "init: nested.driver=$NESTED_DRIVER is unknown" && false ;;
+	esac
+}
+
+unload_driver() {
+	case $NESTED_DRIVER in
+	ours) rmmod iommu_nested ;;
+	c) rmmod arm_smmu_v3 ;;
+	esac
+}
+
+# The PCI host waits for its IOMMU: its devices appear once the driver is there.
+wait_for_devices() {
+	[ "$NESTED_DRIVER" != none ] || return 0
+	local tries=0
+	until [ -n "$(edu_devices)" ] && [ -e "$(edu_devices | tail -n 1)/iommu_group" ]; do
+		tries=$((tries + 1))
+		if [ $tries = 100 ]; then
+			echo "init: no edu device with an IOMMU group after 10 seconds"
+			return 1
+		fi
+		usleep 100000
+	done
+}
+
+bind_vfio() {
+	local device
+	for device in $(edu_devices); do
+		echo vfio-pci >"$device/driver_override"
+		echo "${device##*/}" >/sys/bus/pci/drivers_probe || return 1
+	done
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The stream table (Arm IHI 0070, chapters 3.3.1 and 5.2): which device gets which translation.
+//!
+//! Linear, or of two levels where the SMMU has them and the StreamIDs are worth it. Level 2 tables
+//! are for 256 StreamIDs, a PCI bus, and made when the first device there appears. Every entry that
+//! the hardware can find aborts until a device's driver has set it.
+
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    new_mutex,
+    prelude::*,
+    rbtree::RBTree,
+    sync::{
+        barrier::{
+            dma_mb,
+            Write, //
+        },
+        Mutex, //
+    }, //
+};
+
+use super::{
+    arch::{
+        cmd::Cmd,
+        features::Features,
+        ste::{
+            Ste,
+            SteLayout, //
+        }, //
+    },
+    cmdq::CmdQueue,
+    regs::{
+        self,
+        STRTAB_BASE,
+        STRTAB_BASE_CFG, //
+    },
+    slot::EntrySlot, //
+};
+use crate::{
+    common::entry::{
+        self,
+        Transition, //
+    },
+    table::Table, //
+};
+
+/// StreamID bits resolved by a level 2 table.
+const SPLIT: u32 = 8;
+
+/// The longest level 1 table, as a power of two: 1 MiB.
+const L1_LOG2_MAX: u32 = 17;
+
+/// STRTAB_BASE_CFG.FMT.
+const FMT_LINEAR: u32 = 0;
+const FMT_TWO_LEVEL: u32 = 1;
+
+enum Form {
+    Linear(Table<8>),
+    TwoLevel {
+        l1: Table<1>,
+        /// The level 2 tables by index of their level 1 descriptor.
+        l2: RBTree<u32, Table<8>>,
+    },
+}
+
+/// The stream table of one SMMU.
+///
+/// A mutex serialises everything that sleeps or writes, so that an entry has one writer at a time,
+/// whoever calls. It is held while the hardware is made to forget old entries. The memory must
+/// outlive the hardware's use of it: the SMMU is off before this is dropped.
+#[pin_data]
+pub(crate) struct StreamTable {
+    /// Where the hardware finds the table.
+    address: u64,
+    /// StreamID bits that the table covers.
+    sid_bits: u32,
+    two_level: bool,
+    #[pin]
+    form: Mutex<Form>,
+}
+
+impl StreamTable {
+    /// Allocates the table. `dev` is the SMMU.
+    ///
+    /// If memory is short the table covers fewer StreamIDs than the SMMU has, and says so. May
+    /// sleep; `ENOMEM`.
+    pub(crate) fn new<'a>(
+        dev: &'a Device<Bound>,
+        features: &Features,
+    ) -> impl PinInit<Self, Error> + 'a {
+        let two_level = features.two_level_strtab && features.sid_bits > SPLIT;
+        let wanted = features.sid_bits;
+
+        pin_init::pin_init_scope(move || {
+            let (form, address, sid_bits) = match two_level {
+                true => Form::two_level(dev, wanted)?,
+                false => Form::linear(dev, wanted)?,
+            };
+
+            if sid_bits < wanted {
+                dev_warn!(
+                    dev,
+                    "stream table covers {} of {} bits of StreamID\n",
+                    sid_bits,
+                    wanted
+                );
+            }
+            Ok(try_pin_init!(Self {
+                address,
+                sid_bits,
+                two_level,
+                form <- new_mutex!(form, "StreamTable::form"),
+            }? Error))
+        })
+    }
+
+    /// The value of the register that tells the hardware where the table is.
+    pub(super) fn base(&self) -> STRTAB_BASE {
+        STRTAB_BASE::from(regs::table_base(self.address))
+    }
+
+    /// The value of the register that tells the hardware how the table is made.
+    pub(super) fn config(&self) -> Result<STRTAB_BASE_CFG> {
+        let cfg = STRTAB_BASE_CFG::zeroed().try_with_log2size(self.sid_bits)?;
+
+        Ok(match self.two_level {
+            true => cfg
+                .with_const_format::<FMT_TWO_LEVEL>()
+                .with_const_split::<SPLIT>(),
+            false => cfg.with_const_format::<FMT_LINEAR>(),
+        })
+    }
+
+    /// Makes sure that there is an entry for `sid`; a new one aborts.
+    ///
+    /// `dev` is the SMMU. May sleep. `ERANGE` if the table does not cover `sid`, `ENOMEM`.
+    pub(crate) fn ensure(&self, dev: &Device<Bound>, sid: u32) -> Result {
+        self.check(sid)?;
+        match &mut *self.form.lock() {
+            Form::Linear(_) => Ok(()),
+            Form::TwoLevel { l1, l2 } => {
+                let index = sid >> SPLIT;
+
+                if l2.get(&index).is_some() {
+                    return Ok(());
+                }
+
+                let table = Table::zeroed(dev, SPLIT)?;
+                fill(&table, 1 << SPLIT)?;
+                let descriptor = l1_descriptor(table.address());
+                l2.try_create_and_insert(index, table, GFP_KERNEL)?;
+                // The entries abort before the hardware can find them.
+                dma_mb(Write);
+                l1.store(index as usize, 0, descriptor)
+            }
+        }
+    }
+
+    /// The entry of `sid`. May sleep. `ERANGE` if the table does not cover it, `ENOENT` if
+    /// [`Self::ensure`] was not called for it.
+    pub(crate) fn read(&self, sid: u32) -> Result<Ste> {
+        self.check(sid)?;
+        let form = self.form.lock();
+        let (table, index) = form.find(sid)?;
+
+        Ok(Ste::from_words(table.read(index)?))
+    }
+
+    /// Changes the entry of `sid`, without an interruption of traffic where the architecture
+    /// allows that, and returns when the hardware uses the new one. May sleep.
+    ///
+    /// Errors as in [`Self::read`], or from `cmdq` if the hardware could not be made to forget the
+    /// old entry: the table has the new one even so.
+    pub(crate) fn write(&self, sid: u32, ste: &Ste, cmdq: &CmdQueue) -> Result<Transition> {
+        self.check(sid)?;
+        let form = self.form.lock();
+        let (table, index) = form.find(sid)?;
+        // The level 1 descriptor may have been cached before it led to this table.
+        let forget = [Cmd::cfgi_ste(sid, !self.two_level)];
+        let mut slot = EntrySlot::new(table, index, || Ok(cmdq.submit_sync(&forget)?));
+        let transition = entry::write::<SteLayout, _, 8>(&mut slot, ste.words());
+
+        slot.status()?;
+        Ok(transition)
+    }
+
+    fn check(&self, sid: u32) -> Result {
+        match u64::from(sid) >> self.sid_bits {
+            0 => Ok(()),
+            _ => Err(ERANGE),
+        }
+    }
+}
+
+impl Form {
+    fn linear(dev: &Device<Bound>, sid_bits: u32) -> Result<(Self, u64, u32)> {
+        let (table, sid_bits) = Table::zeroed_or_smaller(dev, sid_bits, SPLIT.min(sid_bits))?;
+
+        fill(&table, 1 << sid_bits)?;
+        let address = table.address();
+        Ok((Self::Linear(table), address, sid_bits))
+    }
+
+    fn two_level(dev: &Device<Bound>, sid_bits: u32) -> Result<(Self, u64, u32)> {
+        let (l1, log2) = Table::zeroed_or_smaller(dev, (sid_bits - SPLIT).min(L1_LOG2_MAX), 0)?;
+        let address = l1.address();
+        let l2 = RBTree::new();
+
+        Ok((Self::TwoLevel { l1, l2 }, address, log2 + SPLIT))
+    }
+
+    /// The table with the entry of `sid`, and the entry's index there.
+    fn find(&self, sid: u32) -> Result<(&Table<8>, usize)> {
+        match self {
+            Self::Linear(table) => Ok((table, sid as usize)),
+            Self::TwoLevel { l2, .. } => {
+                let table = l2.get(&(sid >> SPLIT)).ok_or(ENOENT)?;
+
+                Ok((table, (sid & ((1 << SPLIT) - 1)) as usize))
+            }
+        }
+    }
+}
+
+/// Makes all `entries` of a table that the hardware does not know yet abort.
+fn fill(table: &Table<8>, entries: usize) -> Result {
+    let abort = Ste::abort();
+
+    for index in 0..entries {
+        table.write(index, abort.words())?;
+    }
+    Ok(())
+}
+
+/// A level 1 stream table descriptor: L2Ptr in bits 51:6, and Span in bits 4:0, which is one more
+/// than log2 of the length of the level 2 table.
+fn l1_descriptor(address: u64) -> u64 {
+    address | u64::from(SPLIT + 1)
+}

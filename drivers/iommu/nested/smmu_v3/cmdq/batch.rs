@@ -2,18 +2,15 @@
 
 //! Lists of commands that grow one by one.
 
-use core::ops::Range;
-
 use kernel::prelude::*;
 
 use super::{
     CmdQueue,
-    Verdict,
     RUN_MAX, //
 };
 use crate::smmu_v3::arch::cmd::Cmd;
 
-/// Commands that are queued as many at a time, and waited for together.
+/// Commands that are queued, and waited for, as many at a time as the queue takes.
 ///
 /// For invalidations after a change of page tables, whose number is not known beforehand. Whoever
 /// needs to know which command failed uses [`CmdQueue::submit_sync`].
@@ -22,9 +19,8 @@ pub(crate) struct Batch<'a> {
     queue: &'a CmdQueue,
     cmds: [Cmd; RUN_MAX],
     len: usize,
-    /// The positions from the first command that was queued already to the last, if any was.
-    queued: Option<Range<u64>>,
-    /// The first error, after which nothing is queued any more.
+    /// The first error. Later commands are issued even so: it is better to have dropped most of
+    /// what is stale than some of it.
     status: Result,
 }
 
@@ -34,16 +30,15 @@ impl<'a> Batch<'a> {
             queue,
             cmds: [Cmd::default(); RUN_MAX],
             len: 0,
-            queued: None,
             status: Ok(()),
         }
     }
 
-    /// Adds `cmd`. Queues what there is when the batch is full, for which it may have to wait for
-    /// room; an error in that is kept for [`Self::sync`].
+    /// Adds `cmd`, after having made room by waiting for the commands so far if need be. An error
+    /// in that is kept for [`Self::sync`].
     pub(crate) fn push(&mut self, cmd: Cmd) {
-        if self.len == self.queue.run_max() {
-            self.flush(false);
+        if self.len == RUN_MAX {
+            self.flush();
         }
         self.cmds[self.len] = cmd;
         self.len += 1;
@@ -54,42 +49,17 @@ impl<'a> Batch<'a> {
     /// The batch is empty afterwards and may be used again. A batch that nothing was added to does
     /// not touch the hardware.
     pub(crate) fn sync(&mut self) -> Result {
-        if self.len > 0 || self.queued.is_some() {
-            self.flush(true);
-        }
-
-        let queued = self.queued.take();
-        core::mem::replace(&mut self.status, Ok(()))?;
-
-        let Some(queued) = queued else {
-            return Ok(());
-        };
-        self.queue.wait(queued.end)?;
-
-        // Runs of others may lie between those of a long batch, so that a fault of theirs may be
-        // taken for one of ours. That is the safe side to err on.
-        match self.queue.verdict(&queued) {
-            Verdict::Executed => Ok(()),
-            Verdict::Faulted(..) | Verdict::Forgotten => Err(EIO),
-        }
+        self.flush();
+        core::mem::replace(&mut self.status, Ok(()))
     }
 
-    fn flush(&mut self, sync: bool) {
+    fn flush(&mut self) {
         let cmds = self.cmds.get(..self.len).unwrap_or(&[]);
+        let result = self.queue.submit_sync(cmds);
 
         self.len = 0;
-        if self.status.is_err() {
-            return;
-        }
-        match self.queue.post(cmds, sync) {
-            Ok(run) => {
-                let start = self
-                    .queued
-                    .as_ref()
-                    .map_or(run.start, |queued| queued.start);
-                self.queued = Some(start..run.end);
-            }
-            Err(e) => self.status = Err(e),
+        if let (Err(failed), Ok(())) = (result, self.status) {
+            self.status = Err(failed.error);
         }
     }
 }

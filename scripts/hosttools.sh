@@ -32,8 +32,8 @@ need() {
 	fi
 }
 
-# Linux 7.3: scripts/min-tool-version.sh; the driver itself needs a newer Rust.
-need rustc 1.95.0 rustc
+# As scripts/min-tool-version.sh of Linux 7.3 has them.
+need rustc 1.85.0 rustc
 need bindgen 0.71.1 bindgen
 need rustfmt any rustfmt
 need clippy-driver any rust-clippy

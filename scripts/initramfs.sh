@@ -17,6 +17,8 @@ arm64)
 	modules=("$out/iommu_nested.ko" "${KDIR:-$out/linux}/drivers/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko") ;;
 arm64-debug)
 	modules=("$dir/linux/drivers/iommu/nested/iommu_nested.ko") ;;
+arm64-builtin)
+	modules=() ;;
 *) die "initramfs.sh: unknown variant $variant" ;;
 esac
 
@@ -44,7 +46,7 @@ pack() {
 	cp "$busybox" "$tree/bin/busybox"
 	cp -r "$root/tools/testing/initramfs/." "$tree/"
 	find "$out/selftests" -maxdepth 1 -type f -perm /111 -exec cp {} "$tree/tests/" \;
-	cp "${modules[@]}" "$tree/modules/"
+	[ ${#modules[@]} = 0 ] || cp "${modules[@]}" "$tree/modules/"
 	tools sh -c "cd '$tree' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 | gzip -1" \
 		>"$output.tmp"
 	mv "$output.tmp" "$output"

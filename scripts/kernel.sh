@@ -3,7 +3,7 @@
 # kernel.sh VARIANT: configures and builds a kernel for the emulated machine.
 #   arm64          untouched source, C driver as a module: build/arm64/linux
 #   arm64-debug    source with the overlay, our driver =m, sanitizers
-#   arm64-builtin  the same with our driver =y, compiled but not linked
+#   arm64-builtin  the same with our driver =y
 # With KDIR=, the arm64 variant is that built tree instead.
 
 . "$(dirname "$0")/lib.sh"
@@ -65,6 +65,17 @@ install_image() { # BUILD_DIRECTORY
 	mv "$image.tmp" "$image"
 }
 
+# The kernel with the driver built in differs from the one with the module in
+# one symbol: its build starts from what was compiled for that.
+seed() {
+	[ -d "$dir" ] || [ ! -d "$build/arm64-debug/linux" ] || {
+		mkdir -p "$build/$variant"
+		remove_tree "$dir.tmp"
+		cp -a "$build/arm64-debug/linux" "$dir.tmp"
+		mv "$dir.tmp" "$dir"
+	}
+}
+
 compile() {
 	kmake "$dir" Image modules
 	install_image "$dir"
@@ -88,6 +99,7 @@ fi
 inputs=("${fragments[@]}" "=$source" "$build/stamp/toolbox" "$build/stamp/source")
 [ "$variant" = arm64 ] || inputs+=("$build/stamp/overlay")
 unless_fresh "kernel-$variant" "$image" "${inputs[@]}"
+[ "$variant" != arm64-builtin ] || seed
 step "kernel-$variant-config" "$what: configure" configure
 step "kernel-$variant" "$what: build" compile
 done_fresh

@@ -28,7 +28,7 @@ check_kdir() {
 			die "$kdir lacks $symbol: enable it (tools/testing/kconfig/ has a configuration that works) and rebuild the kernel"
 	done
 	# Rust has no stable ABI: the kernel crate is of exactly one compiler.
-	text=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"/\1/p' "$config")
+	text=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\?\([^"]*\)"\?$/\1/p' "$config")
 	[ "$text" = "$(tools rustc --version)" ] ||
 		die "$kdir was built by '$text', not by '$(tools rustc --version)': use TOOLBOX=host with that compiler on PATH, or rebuild the kernel"
 }

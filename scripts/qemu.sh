@@ -21,6 +21,7 @@ if [ ! -e "$disk" ]; then
 	mv "$disk.tmp" "$disk"
 fi
 
+# shellcheck disable=SC2054 # the commas are QEMU's
 machine=(
 	-M virt,gic-version=3,iommu=smmuv3 -global arm-smmuv3.stage=nested
 	-cpu max,pauth-impdef=on -accel tcg -smp "${SMP:-1}" -m "${MEM:-512}"

@@ -17,7 +17,11 @@
 #include "tests/common.h"
 
 #include "tests/hwpt.c"
+#include "tests/viommu.c"
 #include "tests/nested.c"
+#include "tests/vste.c"
 #include "tests/invalidate.c"
+#include "tests/invalidate_args.c"
+#include "tests/vevent.c"
 
 TEST_HARNESS_MAIN

@@ -55,6 +55,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define STE1_S1CIR(v)		SMMU_FIELD(3, 2, v)
 #define STE1_S1COR(v)		SMMU_FIELD(5, 4, v)
 #define STE1_S1CSH(v)		SMMU_FIELD(7, 6, v)
+#define STE1_S1STALLD		SMMU_FIELD(27, 27, 1)
 #define STE1_EATS(v)		SMMU_FIELD(29, 28, v)
 #define STE_EATS_ABORT		0
 #define STE_EATS_FULL		1
@@ -138,9 +139,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define EVT1_RNW(e)		SMMU_GET((e)[1], 35, 35)
 #define EVT1_S2(e)		SMMU_GET((e)[1], 39, 39)
 #define EVT1_CLASS(e)		SMMU_GET((e)[1], 41, 40)
-#define EVT_CLASS_CD		0
-#define EVT_CLASS_TTD		1
-#define EVT_CLASS_IN		2
+#define EVT_CLASS_CD		0ULL
+#define EVT_CLASS_TTD		1ULL
+#define EVT_CLASS_IN		2ULL
 #define EVT2_ADDRESS(e)		((e)[2])
 
 /** smmu_event_name() - the architecture's name of an event number */

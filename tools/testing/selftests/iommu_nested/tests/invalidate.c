@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* IOMMU_HWPT_INVALIDATE: the guest's commands, forwarded to its vIOMMU. */
+/*
+ * IOMMU_HWPT_INVALIDATE: the guest's commands take effect.
+ *
+ * QEMU's SMMU caches translations and configurations for as long as it may, so
+ * a translation that the guest changed stays as it was until the right command
+ * arrives. The tests insist on that: a change that shows at once would make the
+ * command's success prove nothing.
+ */
 
 FIXTURE(invalidate)
 {
@@ -25,14 +32,20 @@ FIXTURE_TEARDOWN(invalidate)
 	host_down(&self->host);
 }
 
-/* Change a cached translation, see it stale, forward @cmd, see the new one. */
+/* Move @iova from page A to page B behind the SMMU's back. */
+static void make_stale(struct __test_metadata *_metadata, struct vm *vm,
+		       __u64 iova)
+{
+	vm_map(_metadata, vm, iova, PAGE_B);
+	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, iova)) {
+		TH_LOG("%#llx was not cached: there is nothing to prove", iova);
+	}
+}
+
 static void check_tlbi(struct __test_metadata *_metadata, struct vm *vm,
 		       struct smmu_cmd cmd)
 {
-	vm_map(_metadata, vm, IOVA, PAGE_B);
-	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA)) {
-		TH_LOG("the SMMU did not cache the translation: nothing to prove");
-	}
+	make_stale(_metadata, vm, IOVA);
 	vm_invalidate(_metadata, vm, cmd);
 	EXPECT_EQ(PAGE_B, vm_hits(_metadata, vm, IOVA));
 }
@@ -60,4 +73,134 @@ TEST_F(invalidate, tlbi_nh_va)
 TEST_F(invalidate, tlbi_nh_vaa)
 {
 	check_tlbi(_metadata, &self->vm, smmu_tlbi_vaa(IOVA));
+}
+
+/* A guest knows no VMID: whatever it writes there, its own is meant. */
+TEST_F(invalidate, vmid_of_the_guest_is_ignored)
+{
+	struct smmu_cmd cmd = smmu_tlbi_va(ASID, IOVA);
+
+	cmd.w[0] |= CMD0_VMID(0xffff);
+	check_tlbi(_metadata, &self->vm, cmd);
+}
+
+TEST_F(invalidate, tlbi_is_for_its_asid)
+{
+	struct vm *vm = &self->vm;
+
+	make_stale(_metadata, vm, IOVA);
+	vm_invalidate(_metadata, vm, smmu_tlbi_asid(ASID + 1));
+	vm_invalidate(_metadata, vm, smmu_tlbi_va(ASID + 1, IOVA));
+	EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
+	vm_invalidate(_metadata, vm, smmu_tlbi_va(ASID, IOVA));
+	EXPECT_EQ(PAGE_B, vm_hits(_metadata, vm, IOVA));
+}
+
+TEST_F(invalidate, tlbi_is_for_its_address)
+{
+	struct vm *vm = &self->vm;
+
+	make_stale(_metadata, vm, IOVA);
+	vm_invalidate(_metadata, vm, smmu_tlbi_va(ASID, IOVA + GUEST_PAGE));
+	vm_invalidate(_metadata, vm, smmu_tlbi_vaa(IOVA - GUEST_PAGE));
+	EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
+	vm_invalidate(_metadata, vm, smmu_tlbi_vaa(IOVA));
+	EXPECT_EQ(PAGE_B, vm_hits(_metadata, vm, IOVA));
+}
+
+TEST_F(invalidate, unmap_then_tlbi_stops_dma)
+{
+	struct vm *vm = &self->vm;
+
+	s1_unmap(&vm->s1, IOVA);
+	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
+	vm_invalidate(_metadata, vm, smmu_tlbi_va(ASID, IOVA));
+	EXPECT_EQ(NOWHERE, vm_hits(_metadata, vm, IOVA));
+}
+
+/* One command for a range: base + (NUM + 1) * 2^SCALE pages of TG's size. */
+TEST_F(invalidate, tlbi_range)
+{
+	struct vm *vm = &self->vm;
+	struct smmu_cmd cmd = smmu_tlbi_va(ASID, IOVA);
+	const __u64 last = IOVA + 3 * GUEST_PAGE;
+	const __u64 beyond = IOVA + 4 * GUEST_PAGE;
+
+	if (!IDR3_RIL(self->host.info.idr[3]))
+		SKIP(return, "IDR3.RIL is 0: this SMMU has no range invalidation");
+	vm_map(_metadata, vm, last, PAGE_A);
+	vm_map(_metadata, vm, beyond, PAGE_A);
+	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, last));
+	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, beyond));
+	make_stale(_metadata, vm, IOVA);
+	make_stale(_metadata, vm, last);
+	make_stale(_metadata, vm, beyond);
+
+	cmd.w[0] |= CMD0_NUM(3) | CMD0_SCALE(0);
+	cmd.w[1] |= CMD1_TG(1);
+	vm_invalidate(_metadata, vm, cmd);
+	EXPECT_EQ(PAGE_B, vm_hits(_metadata, vm, IOVA));
+	EXPECT_EQ(PAGE_B, vm_hits(_metadata, vm, last));
+	EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, beyond));
+}
+
+/* The guest gives its device another address space: other tables, other ASID. */
+static void check_cfgi(struct __test_metadata *_metadata, struct vm *vm,
+		       struct smmu_cmd cmd)
+{
+	struct host *host = vm->host;
+	struct s1 other;
+
+	ASSERT_EQ(0, s1_init(&other, &host->ram, 12, S1_VA_BITS));
+	ASSERT_EQ(0, s1_map(&other, IOVA, page_gpa(host, PAGE_C)));
+	cd_write(vm->cd, &other, ASID + 1, IDR5_OAS(host->info.idr[5]));
+	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA)) {
+		TH_LOG("the descriptor was not cached: there is nothing to prove");
+	}
+	vm_invalidate(_metadata, vm, cmd);
+	EXPECT_EQ(PAGE_C, vm_hits(_metadata, vm, IOVA));
+}
+
+TEST_F(invalidate, cfgi_cd)
+{
+	check_cfgi(_metadata, &self->vm, smmu_cfgi_cd(self->vm.vsid, 0));
+}
+
+TEST_F(invalidate, cfgi_cd_all)
+{
+	check_cfgi(_metadata, &self->vm, smmu_cfgi_cd_all(self->vm.vsid));
+}
+
+/* A descriptor that the guest takes away stops the device. */
+TEST_F(invalidate, cfgi_cd_of_a_removed_cd)
+{
+	struct vm *vm = &self->vm;
+
+	vm->cd[0] = 0;
+	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
+	vm_invalidate(_metadata, vm, smmu_cfgi_cd(vm->vsid, 0));
+	EXPECT_EQ(NOWHERE, vm_hits(_metadata, vm, IOVA));
+}
+
+/* Attaching is the VMM's CFGI_STE: it alone must show a new CD table. */
+TEST_F(invalidate, attach_of_a_changed_ste)
+{
+	struct host *host = &self->host;
+	struct vm *vm = &self->vm;
+	struct s1 other;
+	__u64 ste[2];
+	__u64 *cd;
+	__u32 hwpt;
+
+	cd = guest_alloc(&host->ram, GUEST_PAGE);
+	ASSERT_NE(NULL, cd);
+	ASSERT_EQ(0, s1_init(&other, &host->ram, 12, S1_VA_BITS));
+	ASSERT_EQ(0, s1_map(&other, IOVA, page_gpa(host, PAGE_C)));
+	cd_write(cd, &other, ASID + 1, IDR5_OAS(host->info.idr[5]));
+	ste_s1(ste, guest_gpa(&host->ram, cd), 0);
+	ASSERT_EQ(0, iommufd_hwpt_alloc_ste(host->fd, vm->edu->dev, vm->viommu,
+					    ste, &hwpt));
+	EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
+	ASSERT_EQ(0, edu_attach(vm->edu, hwpt));
+	EXPECT_EQ(PAGE_C, vm_hits(_metadata, vm, IOVA));
 }

@@ -100,8 +100,12 @@ mod tests {
 
         for message in 0..BURST + 7 {
             let (next, verdict) = admit(seen, 0);
+            let expected = match message < BURST {
+                true => Verdict::Pass { missed: 0 },
+                false => Verdict::Hold,
+            };
 
-            assert_eq!(verdict == Verdict::Pass { missed: 0 }, message < BURST);
+            assert_eq!(verdict, expected);
             seen = next;
         }
 

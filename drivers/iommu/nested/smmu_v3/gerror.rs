@@ -103,9 +103,9 @@ impl GlobalErrors {
                 });
             }
         }
-        if active.sfm_err().into() {
+        if active.sfm_err() {
             cmdq.halt(EIO);
-        } else if active.cmdq_err().into() {
+        } else if active.cmdq_err() {
             cmdq.skip_error();
         }
         regs.acknowledge(others).is_ok()

@@ -146,7 +146,7 @@ pub(crate) fn shutdown(regs: &Regs, cmdq: &CmdQueue) -> Result {
 /// Stops the SMMU without letting anything slip through, and forgets its pending errors, of which
 /// one would keep the command queue from running.
 fn disable(dev: &Device<Bound>, regs: &Regs) -> Result {
-    if regs.read(regs::CR0)?.smmuen().into() {
+    if regs.read(regs::CR0)?.smmuen() {
         dev_warn!(dev, "SMMU is enabled, aborting all DMA until it is reset\n");
         regs.abort_when_disabled()?;
     }

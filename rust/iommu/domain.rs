@@ -107,23 +107,22 @@ impl UnmapRequest {
         self.pgcount
     }
 
-    /// Splits off the first `pgcount` pages (or all, if there are no more).
-    pub fn split_first(&self, pgcount: usize) -> (Self, Option<Self>) {
-        let first = pgcount.min(self.pgcount);
-        let rest = self.pgcount - first;
+    /// The request's size in bytes.
+    pub fn size(&self) -> usize {
+        self.pgsize * self.pgcount
+    }
 
-        // INVARIANT: Both are parts of the range of `self`.
-        (
-            Self {
-                pgcount: first,
-                ..*self
-            },
-            (rest != 0).then(|| Self {
-                iova: self.iova + first * self.pgsize,
-                pgcount: rest,
-                ..*self
-            }),
-        )
+    /// A part of the request: `pgcount` pages or blocks of `pgsize` bytes from `offset` bytes on.
+    /// `None` if that is not within the request.
+    pub fn part(&self, offset: usize, pgsize: usize, pgcount: usize) -> Option<Self> {
+        let end = pgsize.checked_mul(pgcount)?.checked_add(offset)?;
+
+        // INVARIANT: A part of the range of `self`.
+        (end <= self.size()).then(|| Self {
+            iova: self.iova + offset,
+            pgsize,
+            pgcount,
+        })
     }
 }
 
@@ -228,7 +227,10 @@ impl<D: Driver> PagingDomain<D> {
         // SAFETY: See above.
         let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
 
-        from_result(|| D::attach_pasid(ep, pasid, Some(paging)).map(|()| 0))
+        // SAFETY: An endpoint's IOMMU is registered.
+        let hw = unsafe { Endpoint::<D>::iommu(ep).bound_dev() };
+
+        from_result(|| D::attach_pasid(ep, hw, pasid, Some(paging)).map(|()| 0))
     }
 
     extern "C" fn map_pages(
@@ -367,6 +369,9 @@ impl<D: Driver> StaticDomain<D> {
         // SAFETY: As in `attach_identity()`.
         let ep = unsafe { Endpoint::from_dev(dev) };
 
-        from_result(|| D::attach_pasid(ep, pasid, None).map(|()| 0))
+        // SAFETY: An endpoint's IOMMU is registered.
+        let hw = unsafe { Endpoint::<D>::iommu(ep).bound_dev() };
+
+        from_result(|| D::attach_pasid(ep, hw, pasid, None).map(|()| 0))
     }
 }

@@ -20,7 +20,10 @@ use super::{
 };
 use core::marker::PhantomData;
 use kernel::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
     prelude::*,
     sync::Arc,
     transmute::AsBytes,
@@ -91,13 +94,15 @@ pub trait Driver: Sized + 'static {
     /// It is taken inside `iommu_probe_device_lock`.
     fn with_instances<R>(f: impl FnOnce(&mut KVec<Arc<Instance<Self>>>) -> R) -> R;
 
-    /// Makes the driver's data of `dev`, which `spec` says is behind `iommu`.
+    /// Makes the driver's data of `dev`, which `spec` says is behind `iommu`, whose hardware device
+    /// is `hw`.
     ///
     /// # Errors
     ///
     /// - [`ENODEV`]: this device can't be translated; others as they are.
     fn probe<'a>(
         iommu: &'a Arc<Instance<Self>>,
+        hw: &'a Device<Bound>,
         dev: &'a Device,
         spec: FwSpec<'a>,
     ) -> Result<impl PinInit<Self::Endpoint, Error> + 'a>;
@@ -153,13 +158,14 @@ pub trait Driver: Sized + 'static {
     fn attach(ep: &Endpoint<Self>, target: Target<'_, Self>) -> Result;
 
     /// Attaches the traffic of one PASID, or blocks it (which can't fail) for `None`. On an error
-    /// nothing has changed.
+    /// nothing has changed. `hw` is the IOMMU's hardware device.
     ///
     /// # Errors
     ///
     /// As [`Self::attach`].
     fn attach_pasid(
         ep: &Endpoint<Self>,
+        hw: &Device<Bound>,
         pasid: u32,
         domain: Option<&Arc<Self::Paging>>,
     ) -> Result;
@@ -197,7 +203,10 @@ impl<D: Driver> Ops<D> {
             // SAFETY: See above; the fwspec is complete when the core probes the device.
             let spec = unsafe { FwSpec::of(dev) }.ok_or(ENODEV)?;
             let iommu = instance::find::<D>(&spec).ok_or(ENODEV)?;
-            let ep = Endpoint::<D>::new(device, &iommu, spec)?;
+            // SAFETY: An instance that can be found is registered, and its registration does not go
+            // before the devices behind it are released.
+            let hw = unsafe { iommu.bound_dev() };
+            let ep = Endpoint::<D>::new(device, &iommu, hw, spec)?;
 
             D::added(&ep)?;
             let raw = ep.iommu().as_raw();

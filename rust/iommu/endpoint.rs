@@ -9,7 +9,10 @@ use super::{
     Instance, //
 };
 use kernel::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
     prelude::*,
     sync::{
         aref::ARef,
@@ -27,8 +30,13 @@ pub struct Endpoint<D: Driver> {
 }
 
 impl<D: Driver> Endpoint<D> {
-    pub(super) fn new(dev: &Device, iommu: &Arc<Instance<D>>, spec: FwSpec<'_>) -> Result<Arc<Self>> {
-        let data = D::probe(iommu, dev, spec)?;
+    pub(super) fn new(
+        dev: &Device,
+        iommu: &Arc<Instance<D>>,
+        hw: &Device<Bound>,
+        spec: FwSpec<'_>,
+    ) -> Result<Arc<Self>> {
+        let data = D::probe(iommu, hw, dev, spec)?;
 
         Arc::pin_init(
             try_pin_init!(Self {

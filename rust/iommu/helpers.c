@@ -77,7 +77,7 @@ int rust_helper_iommu_copy_user_entries(void *dst, size_t entry_size,
 	return 0;
 }
 
-bool rust_helper_phys_is_ram(phys_addr_t phys)
+static bool phys_is_ram(phys_addr_t phys)
 {
 #ifdef CONFIG_ARM64
 	return pfn_is_map_memory(PHYS_PFN(phys));
@@ -86,18 +86,31 @@ bool rust_helper_phys_is_ram(phys_addr_t phys)
 #endif
 }
 
-void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size)
+static void clean_inval_poc(void *start, size_t size)
 {
 #ifdef CONFIG_ARM64
 	u64 ctr = read_sanitised_ftr_reg(SYS_CTR_EL0);
 	unsigned long line = 4UL << ((ctr >> CTR_EL0_DminLine_SHIFT) & 0xf);
-	unsigned long addr = (unsigned long)phys_to_virt(phys);
-	unsigned long end = addr + size;
+	unsigned long addr = (unsigned long)start & ~(line - 1);
+	unsigned long end = (unsigned long)start + size;
 
-	for (addr &= ~(line - 1); addr < end; addr += line)
+	for (; addr < end; addr += line)
 		asm volatile("dc civac, %0" : : "r" (addr) : "memory");
+	/* The loop's effects before whatever the device is told next. */
 	dsb(sy);
 #else
-	clflush_cache_range(phys_to_virt(phys), size);
+	clflush_cache_range(start, size);
 #endif
+}
+
+void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size)
+{
+	while (size) {
+		size_t len = min_t(size_t, size, PAGE_SIZE - offset_in_page(phys));
+
+		if (phys_is_ram(phys))
+			clean_inval_poc(phys_to_virt(phys), len);
+		phys += len;
+		size -= len;
+	}
 }

@@ -28,7 +28,6 @@ int rust_helper_iommu_copy_user_entries(void *dst, size_t entry_size,
 					const struct iommu_user_data_array *src,
 					unsigned int first, unsigned int count);
 
-bool rust_helper_phys_is_ram(phys_addr_t phys);
 void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size);
 
 #endif

@@ -5,12 +5,17 @@
 use super::{
     bindings,
     driver::Ops,
+    raw_dev,
     Driver,
     FwSpec, //
 };
+use core::marker::PhantomData;
 use kernel::{
     container_of,
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
     error::to_result,
     fmt,
     prelude::*,
@@ -57,6 +62,17 @@ impl<D: Driver> Instance<D> {
         )
     }
 
+    /// The hardware device, in an operation that the IOMMU core calls on a device behind it.
+    ///
+    /// # Safety
+    ///
+    /// The instance must be registered for `'a`.
+    pub(super) unsafe fn bound_dev<'a>(&self) -> &'a Device<Bound> {
+        // SAFETY: `Device` is transparent; a `Registration` lives no longer than the binding of its
+        // device.
+        unsafe { &*raw_dev(&self.dev).cast::<Device<Bound>>() }
+    }
+
     /// The hardware device.
     pub fn dev(&self) -> &Device {
         &self.dev
@@ -96,22 +112,30 @@ pub(super) fn find<D: Driver>(spec: &FwSpec<'_>) -> Option<Arc<Instance<D>>> {
 /// The registration of an [`Instance`] with the IOMMU core.
 ///
 /// Dropping it first hides the instance from new devices, then releases all devices behind it.
-pub struct Registration<D: Driver> {
+pub struct Registration<'a, D: Driver> {
     instance: Arc<Instance<D>>,
+    _bound: PhantomData<&'a Device<Bound>>,
 }
 
-impl<D: Driver> Registration<D> {
-    /// Registers `instance` under `name` in sysfs and probes the devices behind it.
+impl<'a, D: Driver> Registration<'a, D> {
+    /// Registers `instance`, whose hardware device is `bound`, under `name` in sysfs and probes the
+    /// devices behind it. The result must not be leaked.
     ///
     /// # Errors
     ///
+    /// - [`EINVAL`]: `bound` is another device.
     /// - [`ENOMEM`], and those of `iommu_device_sysfs_add()` and `iommu_device_register()`.
     pub fn new(
+        bound: &'a Device<Bound>,
         instance: Arc<Instance<D>>,
         name: fmt::Arguments<'_>,
         max_pasids: u32,
     ) -> Result<Self> {
         let name = CString::try_from_fmt(name)?;
+
+        if !core::ptr::eq(raw_dev(bound), raw_dev(&instance.dev)) {
+            return Err(EINVAL);
+        }
 
         // SAFETY: Nothing else refers to the `iommu_device` before it is registered.
         unsafe { (*instance.as_raw()).max_pasids = max_pasids };
@@ -120,7 +144,7 @@ impl<D: Driver> Registration<D> {
         to_result(unsafe {
             bindings::iommu_device_sysfs_add(
                 instance.as_raw(),
-                super::raw_dev(&instance.dev),
+                raw_dev(&instance.dev),
                 core::ptr::null_mut(),
                 c"%s".as_char_ptr(),
                 name.as_char_ptr(),
@@ -135,7 +159,7 @@ impl<D: Driver> Registration<D> {
                 bindings::iommu_device_register(
                     instance.as_raw(),
                     Ops::<D>::IOMMU,
-                    super::raw_dev(&instance.dev),
+                    raw_dev(&instance.dev),
                 )
             })
         });
@@ -145,7 +169,10 @@ impl<D: Driver> Registration<D> {
             unsafe { bindings::iommu_device_sysfs_remove(instance.as_raw()) };
             return Err(e);
         }
-        Ok(Self { instance })
+        Ok(Self {
+            instance,
+            _bound: PhantomData,
+        })
     }
 
     /// The registered instance.
@@ -163,7 +190,7 @@ impl<D: Driver> Registration<D> {
     }
 }
 
-impl<D: Driver> Drop for Registration<D> {
+impl<D: Driver> Drop for Registration<'_, D> {
     fn drop(&mut self) {
         Self::unlist(&self.instance);
         // SAFETY: Registered by `new()`, and unregistered once.

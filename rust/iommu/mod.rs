@@ -81,3 +81,9 @@ fn raw_dev(dev: &kernel::device::Device) -> *mut bindings::device {
     // CAST: `Device` is a transparent wrapper of `struct device`.
     core::ptr::from_ref(dev).cast_mut().cast()
 }
+
+/// Whether the accesses of `dev` are coherent with the CPU caches, by its device tree node.
+pub fn of_dma_is_coherent(dev: &kernel::device::Device) -> bool {
+    // SAFETY: A valid device.
+    unsafe { bindings::rust_helper_of_dma_is_coherent(raw_dev(dev)) }
+}

@@ -271,6 +271,24 @@ impl<T: Tlb> PgTable<T> {
         }
     }
 
+    /// The size in bytes of the page or block that maps `iova`; `None` if it is not mapped.
+    pub fn leaf_size(&self, iova: usize) -> Option<usize> {
+        let mut walk = bindings::arm_lpae_io_pgtable_walk_data::default();
+
+        // SAFETY: As in `iova_to_phys()`; for this format the walk fills in such a structure.
+        let ret = unsafe {
+            let pgtable_walk = (*self.ops.as_ptr()).pgtable_walk.unwrap_unchecked();
+            pgtable_walk(self.ops.as_ptr(), iova, (&raw mut walk).cast())
+        };
+        to_result(ret).ok()?;
+
+        // Entries are by level, and zero where the walk did not come: the last one is the leaf.
+        let level = walk.ptes.iter().rposition(|&pte| pte != 0)?;
+        let page_log2 = self.pgsize_bitmap().trailing_zeros() as usize;
+
+        Some(1 << (page_log2 + (3 - level) * (page_log2 - 3)))
+    }
+
     extern "C" fn flush_all(cookie: *mut c_void) {
         // SAFETY: The cookie is what `new()` passed, alive by the type's invariant.
         unsafe { &*cookie.cast::<T>() }.flush_all();

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The stock iommufd: vIOMMU, vDEVICE, nested HWPT, `IOMMU_HWPT_INVALIDATE` and vEVENTQ.
+//!
+//! uAPI: [`include/uapi/linux/iommufd.h`](srctree/include/uapi/linux/iommufd.h)
+
+use crate::{
+    backend::{
+        Backend,
+        EventSink,
+        Failed,
+        GuestDevice,
+        GuestDevices, //
+    },
+    iommu::{
+        self,
+        viommu::{
+            Operations,
+            Reporter, //
+        },
+        Endpoint,
+        Instance,
+        UserArray,
+        UserData, //
+    },
+};
+use core::marker::PhantomData;
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    transmute::AsBytes, //
+};
+
+/// How many invalidation commands are copied from user space and carried out at a time.
+const BLOCK: u32 = 63;
+
+/// The numbers by which the uAPI calls the formats of a [`Backend`].
+pub(crate) trait Abi: Backend {
+    /// Of `enum iommu_viommu_type`.
+    const VIOMMU: u32;
+    /// Of `enum iommu_hwpt_data_type`, for [`Backend::RawTable`].
+    const TABLE: u32;
+    /// Of `enum iommu_hwpt_invalidate_data_type`, for [`Backend::Command`].
+    const COMMAND: u32;
+    /// Of `enum iommu_veventq_type`, for [`Backend::Event`].
+    const EVENT: u32;
+}
+
+/// A virtual IOMMU of a [`Backend`].
+pub(crate) struct Viommu<B: Abi> {
+    guest: Arc<B::Guest>,
+}
+
+impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
+    type Driver = B;
+    type Nested = B::Table;
+
+    const TYPE: u32 = B::VIOMMU;
+
+    fn supported(ep: &Endpoint<B>) -> bool {
+        B::nesting(ep)
+    }
+
+    fn new(
+        iommu: &Instance<B>,
+        parent: &Arc<B::Paging>,
+        user: Option<UserData<'_>>,
+    ) -> Result<Self> {
+        if user.is_some() {
+            return Err(EOPNOTSUPP);
+        }
+        Ok(Self {
+            guest: B::new_guest(iommu, parent)?,
+        })
+    }
+
+    fn alloc_nested(
+        this: &iommu::viommu::Viommu<Self>,
+        flags: u32,
+        user: &UserData<'_>,
+    ) -> Result<B::Table> {
+        if flags != 0 {
+            return Err(EOPNOTSUPP);
+        }
+        B::parse_table(&this.guest, user.read(B::TABLE)?)
+    }
+
+    fn attach(
+        this: &iommu::viommu::Viommu<Self>,
+        table: &B::Table,
+        ep: &Endpoint<B>,
+    ) -> Result {
+        let device = match this.virtual_id(ep.dev()) {
+            Ok(id) => Some(GuestDevice {
+                id,
+                events: KBox::new(
+                    Events {
+                        // SAFETY: The backend drops it when the device is attached elsewhere, which
+                        // is before the nested domain goes, and so before the virtual IOMMU does.
+                        reporter: unsafe { this.reporter() },
+                        _backend: PhantomData::<fn() -> B>,
+                    },
+                    GFP_KERNEL,
+                )?,
+            }),
+            Err(_) if !B::needs_device_id(table) => None,
+            Err(e) => return Err(e),
+        };
+
+        B::attach_guest(ep, &this.guest, table, device)
+    }
+
+    fn invalidate(this: &iommu::viommu::Viommu<Self>, array: &mut UserArray<'_>) -> Result {
+        let mut done = 0;
+        let result = invalidate_blocks(this, array, &mut done);
+
+        array.set_handled(done);
+        result
+    }
+
+    fn check_vdevice(ep: &Endpoint<B>) -> Result {
+        B::check_guest_device(ep)
+    }
+}
+
+fn invalidate_blocks<B: Abi<Viommu = Viommu<B>>>(
+    this: &iommu::viommu::Viommu<Viommu<B>>,
+    array: &UserArray<'_>,
+    done: &mut u32,
+) -> Result {
+    if array.data_type() != B::COMMAND {
+        return Err(EINVAL);
+    }
+
+    let mut block = [B::Command::default(); BLOCK as usize];
+
+    while *done < array.len() {
+        // CAST: Not more than `BLOCK`.
+        let block = &mut block[..BLOCK.min(array.len() - *done) as usize];
+
+        array.read(*done, block)?;
+        let (handled, result) = match B::invalidate(&this.guest, block, &VDevices(this)) {
+            Ok(()) => (block.len(), Ok(())),
+            Err(Failed { done, error }) => (done, Err(error)),
+        };
+        // CAST: Not more than `BLOCK`.
+        *done += handled as u32;
+        result?;
+    }
+    Ok(())
+}
+
+/// The vDEVICEs of a virtual IOMMU.
+struct VDevices<'a, B: Abi<Viommu = Viommu<B>>>(&'a iommu::viommu::Viommu<Viommu<B>>);
+
+impl<B: Abi<Viommu = Viommu<B>>> GuestDevices<B> for VDevices<'_, B> {
+    fn with<R>(&self, id: u64, f: impl FnOnce(&Endpoint<B>) -> R) -> Option<R> {
+        self.0.devices().find(id).map(f)
+    }
+}
+
+/// The vEVENTQ of a virtual IOMMU.
+struct Events<B> {
+    reporter: Reporter,
+    _backend: PhantomData<fn() -> B>,
+}
+
+impl<B: Abi, E: AsBytes> EventSink<E> for Events<B> {
+    fn report(&self, event: &E) -> Result {
+        self.reporter.report(B::EVENT, event)
+    }
+}

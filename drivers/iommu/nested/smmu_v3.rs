@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Arm SMMUv3 (Arm IHI 0070).
+//!
+//! [`arch`] is what the architecture says: formats, encodings, validation; it touches no hardware.
+//! The hardware's blocks are [`regs`], [`cmdq`], [`evtq`], [`gerror`], [`strtab`], [`cdtab`] and
+//! [`reset`]; [`device`] puts them together. On top of it are [`domain`] with its [`tlb`],
+//! [`master`] (a device behind the SMMU and what it is attached to) and [`nested`] (a guest's use).
+//! [`ops`] and [`uapi`] connect all that with the IOMMU core and with user space.
+//!
+//! # Locking
+//!
+//! From the outside to the inside:
+//!
+//! 1. the IOMMU core's group mutex
+//! 2. `Master::state`
+//! 3. `Smmu::streams`
+//! 4. `Master::guest`
+//! 5. `StreamTable`'s and `CdTable`'s, `Ids`'
+//! 6. `Targets::list` (spinlock, interrupts off)
+//! 7. `CmdQueue::state` (spinlock, interrupts off)
+
+pub(crate) mod arch;
+pub(crate) mod cdtab;
+pub(crate) mod cmdq;
+pub(crate) mod device;
+pub(crate) mod domain;
+pub(crate) mod evtq;
+pub(crate) mod gerror;
+pub(crate) mod ids;
+pub(crate) mod irq;
+pub(crate) mod master;
+pub(crate) mod nested;
+pub(crate) mod ops;
+pub(crate) mod probe;
+pub(crate) mod regs;
+pub(crate) mod reset;
+mod slot;
+pub(crate) mod strtab;
+pub(crate) mod tlb;
+pub(crate) mod uapi;
+
+/// The driver, as a type.
+pub(crate) enum SmmuV3 {}

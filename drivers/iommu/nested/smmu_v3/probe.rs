@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Finding SMMUs: the platform driver.
+
+use super::{
+    arch::features::Features,
+    device::Smmu,
+    irq,
+    regs::Regs,
+    reset,
+    SmmuV3, //
+};
+use crate::iommu::{
+    of_dma_is_coherent,
+    Instance,
+    Registration, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Core, //
+    },
+    of,
+    platform,
+    prelude::*,
+    sync::Arc, //
+};
+
+
+/// The platform driver of SMMUs.
+pub(crate) struct Platform;
+
+/// An SMMU that is in use.
+///
+/// Fields are dropped in this order: devices first, then interrupts, then the hardware is stopped.
+pub(crate) struct Running<'a> {
+    _registration: Registration<'a, SmmuV3>,
+    _lines: irq::Lines<'a>,
+    _on: PoweredOn,
+}
+
+/// An SMMU that translates, stopped when dropped.
+struct PoweredOn(Arc<Instance<SmmuV3>>);
+
+impl Drop for PoweredOn {
+    fn drop(&mut self) {
+        if let Err(e) = self.0.shutdown() {
+            dev_err!(self.0.dev(), "the SMMU does not stop: {e:?}\n");
+        }
+    }
+}
+
+kernel::of_device_table!(
+    OF_TABLE,
+    <Platform as platform::Driver>::IdInfo,
+    [(of::DeviceId::new(c"arm,smmu-v3"), ())]
+);
+
+impl platform::Driver for Platform {
+    type IdInfo = ();
+    type Data<'bound> = Running<'bound>;
+
+    const OF_ID_TABLE: Option<of::IdTable<Self::IdInfo>> = Some(&OF_TABLE);
+
+    fn probe<'bound>(
+        pdev: &'bound platform::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        start(pdev)
+    }
+}
+
+fn start<'a>(pdev: &'a platform::Device<Core<'_>>) -> Result<Running<'a>> {
+    let dev: &'a kernel::device::Device<Bound> = pdev.as_ref();
+    let regs = Regs::new(pdev)?;
+    let ids = regs.raw_ids()?;
+    let features = Features::decode(&ids, of_dma_is_coherent(dev)).map_err(|why| {
+        dev_err!(pdev, "can't drive this SMMU: {}\n", why.as_str());
+        ENODEV
+    })?;
+
+    set_dma_mask(pdev, features.oas_bits)?;
+    if features.cohacc != features.coherent {
+        dev_warn!(
+            pdev,
+            "firmware says that table walks are {}coherent, IDR0.COHACC differs\n",
+            if features.coherent { "" } else { "not " }
+        );
+    }
+    dev_info!(
+        pdev,
+        "SMMUv3.{}: {}-bit output, {} StreamID bits, {} SubstreamID bits, stages {}\n",
+        features.arch_minor,
+        features.oas_bits,
+        features.sid_bits,
+        features.ssid_bits,
+        match (features.s1p, features.s2p, features.nesting()) {
+            (true, true, true) => "1+2, nested",
+            (true, true, false) => "1 or 2",
+            (true, false, _) => "1",
+            _ => "2",
+        }
+    );
+
+    let max_pasids = 1 << features.ssid_bits;
+    let address = pdev.resource_by_index(0).ok_or(EINVAL)?.start();
+    let smmu = Instance::<SmmuV3>::new(dev, Smmu::new(dev, regs, ids, features))?;
+    let ready = reset::bring_up(dev, &smmu.parts())?;
+    let on = PoweredOn(smmu.clone());
+    let lines = irq::request(pdev, &smmu)?;
+
+    ready.start()?;
+    Ok(Running {
+        _registration: Registration::new(
+            dev,
+            smmu.clone(),
+            fmt!("smmu3.0x{address:016x}"),
+            max_pasids,
+        )?,
+        _lines: lines,
+        _on: on,
+    })
+}
+
+/// Tells the DMA API what the SMMU's own accesses, to tables and queues, can reach.
+fn set_dma_mask(pdev: &platform::Device<Core<'_>>, bits: u32) -> Result {
+    use kernel::dma::{
+        Device,
+        DmaMask, //
+    };
+
+    // SAFETY: Nothing was allocated for this device yet, and only its probe allocates.
+    unsafe { pdev.dma_set_mask_and_coherent(DmaMask::try_new(bits)?) }
+}

@@ -9,7 +9,7 @@
 
 # Quick ones first: who broke the format should not wait for the kernels.
 suites=(build lint host-test rustdoc kunit selftests selftests-smp4 coherency
-	reload reference overlay sanitizers)
+	dma-api reload reference overlay sanitizers)
 
 if [ "${1-}" = --list ]; then
 	printf '%s\n' "${suites[@]}"

@@ -15,9 +15,8 @@ kernel_log=$log/$name.kernel.log
 disk=$build/nvme.img
 mkdir -p "$log"
 
-# Every 8-byte word of the disk holds its own offset, little endian.
 if [ ! -e "$disk" ]; then
-	perl -e 'print pack("Q<*", map { $_ * 8 } 0 .. (1 << 20) - 1)' >"$disk.tmp"
+	"$root/scripts/disk.sh" >"$disk.tmp"
 	mv "$disk.tmp" "$disk"
 fi
 

@@ -37,10 +37,37 @@ wait_for_devices() {
 	done
 }
 
+remove_devices() {
+	local device
+	for device in $PCI/*; do
+		[ ! -e "$device/remove" ] || echo 1 >"$device/remove"
+	done
+}
+
 bind_vfio() {
 	local device
 	for device in $(edu_devices); do
 		echo vfio-pci >"$device/driver_override"
 		echo "${device##*/}" >/sys/bus/pci/drivers_probe || return 1
 	done
+}
+
+# point NAME COMMAND...: one TAP point, numbered.
+points=0
+point() {
+	local name=$1 not="not "
+	shift
+	points=$((points + 1))
+	if "$@"; then
+		not=
+	fi
+	echo "${not}ok $points $name"
+}
+
+# The selftests as one point: what failed is shown as diagnostics.
+selftests_pass() {
+	local status=0
+	timeout -s KILL 60 /tests/iommu_nested >/tmp/selftests || status=$?
+	grep '^not ok' /tmp/selftests | sed 's/^/# /'
+	return $status
 }

@@ -52,6 +52,11 @@
 //! they travel with a phase that stores anyway (*fill* if there is one, else *clean*), which is why
 //! they do not cost a sync unless they are all there is.
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+pub(crate) mod inspect;
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 /// The hardware's view of an entry of N 64-bit words.
 ///
 /// A bit that is claimed used though hardware ignores it can only make a transition disruptive; a

@@ -85,3 +85,45 @@ macro_rules! fields {
     };
 }
 pub(crate) use fields;
+
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+#[cfg_attr(not(test), ::kernel::macros::kunit_tests(iommu_nested_field))]
+mod tests {
+    use super::Field;
+
+    const LOW: Field = Field::new(0, 0, 0);
+    const MIDDLE: Field = Field::new(1, 11, 4);
+    const TOP: Field = Field::new(1, 63, 60);
+    const WHOLE: Field = Field::new(0, 63, 0);
+
+    #[test]
+    fn masks() {
+        assert_eq!(LOW.mask(), 1);
+        assert_eq!(MIDDLE.mask(), 0xff0);
+        assert_eq!(TOP.mask(), 0xf000_0000_0000_0000);
+        assert_eq!(WHOLE.mask(), u64::MAX);
+    }
+
+    #[test]
+    fn set_changes_the_field_alone() {
+        let mut words = [0x5555_5555_5555_5555; 2];
+
+        MIDDLE.set(&mut words, 0xff);
+        TOP.set(&mut words, 0);
+        assert_eq!(words[0], 0x5555_5555_5555_5555);
+        assert_eq!(words[1], 0x0555_5555_5555_5ff5);
+        assert_eq!(MIDDLE.get(&words), 0xff);
+        assert!(MIDDLE.is_set(&words));
+        assert!(!TOP.is_set(&words));
+        WHOLE.set(&mut words, u64::MAX);
+        assert_eq!(words[0], u64::MAX);
+        assert_eq!(WHOLE.get(&words), u64::MAX);
+    }
+
+    #[test]
+    fn prep_is_in_place() {
+        assert_eq!(MIDDLE.prep(0xab), 0xab0);
+        assert_eq!(TOP.prep(9), 9 << 60);
+        assert_eq!(TOP.word(), 1);
+    }
+}

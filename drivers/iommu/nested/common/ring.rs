@@ -75,3 +75,68 @@ impl Ring {
         (2 << self.log2) - 1
     }
 }
+
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+#[cfg_attr(not(test), ::kernel::macros::kunit_tests(iommu_nested_ring))]
+mod tests {
+    use super::Ring;
+
+    const RING: Ring = Ring { log2: 3 };
+
+    #[test]
+    fn words_wrap() {
+        assert_eq!(RING.entries(), 8);
+        assert_eq!(RING.word(7), 7);
+        assert_eq!(RING.word(8), 8);
+        assert_eq!(RING.word(15), 15);
+        assert_eq!(RING.word(16), 0);
+        assert_eq!(RING.index(8), 0);
+        assert_eq!(RING.index(21), 5);
+    }
+
+    #[test]
+    fn extend_undoes_word() {
+        for base in (0..64).chain(u64::MAX / 2 - 32..u64::MAX / 2) {
+            for ahead in 0..16 {
+                let word = RING.word(base + ahead);
+
+                assert_eq!(RING.extend(base, word), base + ahead);
+                // Overflow flag and error code do not count.
+                assert_eq!(RING.extend(base, word | 0xff00_0000), base + ahead);
+            }
+        }
+    }
+
+    #[test]
+    fn space_between_empty_and_full() {
+        for cons in 0..40 {
+            for used in 0..=8 {
+                assert_eq!(RING.space(cons + used, cons), 8 - used);
+            }
+            assert_eq!(RING.space(cons + 9, cons), 0);
+        }
+        assert_eq!(RING.space(3, 4), 0);
+    }
+
+    #[test]
+    fn overflow_is_acknowledged_by_copying_the_flag() {
+        assert!(!Ring::overflowed(5, 3));
+        assert!(Ring::overflowed(Ring::OVERFLOW | 5, 3));
+        assert!(!Ring::overflowed(Ring::OVERFLOW | 5, Ring::OVERFLOW | 3));
+        assert!(Ring::overflowed(5, Ring::OVERFLOW | 3));
+        assert_eq!(RING.acknowledge(20, Ring::OVERFLOW | 5), Ring::OVERFLOW | 4);
+        assert_eq!(RING.acknowledge(20, 5), 4);
+    }
+
+    #[test]
+    fn extreme_sizes() {
+        let one = Ring { log2: 0 };
+        let large = Ring { log2: 30 };
+
+        assert_eq!(one.index(5), 0);
+        assert_eq!(one.word(5), 1);
+        assert_eq!(one.extend(5, 0), 6);
+        assert_eq!(large.word(u64::MAX), 0x7fff_ffff);
+        assert_eq!(large.extend(1 << 40, 7), (1 << 40) + 7);
+    }
+}

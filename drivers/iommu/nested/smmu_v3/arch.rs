@@ -16,3 +16,6 @@ pub(crate) mod features;
 pub(crate) mod guest;
 pub(crate) mod invalidate;
 pub(crate) mod ste;
+
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod samples;

@@ -2,6 +2,9 @@
 
 //! Context descriptors (Arm IHI 0070, 5.4).
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 use crate::common::{
     entry::Layout,
     field::fields, //

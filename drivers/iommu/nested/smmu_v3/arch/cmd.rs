@@ -2,6 +2,9 @@
 
 //! Command queue entries (Arm IHI 0070, chapter 4).
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 use crate::common::field::fields;
 
 /// One command: two words, laid out as the command queue wants them.
@@ -72,19 +75,19 @@ pub(super) const ATC_SIZE_ALL: u32 = 52;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum PriResponse {
-    /// The request was malformed or not allowed; the endpoint should not try again.
-    Denied = 0,
-    /// A catastrophic error: the endpoint's page request interface is to be disabled.
-    Failure = 1,
+    /// A permanent error, such as page requests being disabled: the endpoint is to stop asking.
+    Failure = 0,
+    /// At least one page of the group cannot be had.
+    Invalid = 1,
     /// The pages are there now.
     Success = 2,
 }
 
-/// What becomes of a stalled transaction (4.6.1).
+/// What becomes of a stalled transaction (4.7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum ResumeAction {
-    /// Terminate it successfully or with an abort, as CD.A says.
+    /// Complete it without effect: reads give zero, writes are ignored.
     Terminate = 0,
     /// Try it again.
     Retry = 1,

@@ -3,6 +3,9 @@
 //! Records that the SMMU writes for software: events (Arm IHI 0070, 7.3) and PCIe page requests
 //! (8.1).
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 use core::fmt;
 
 use crate::common::field::fields;
@@ -22,8 +25,8 @@ fields! {
     CLASS           = 1 [41:40];
     TTRNW           = 1 [44];
     INPUT_ADDRESS   = 2 [63:0];
-    IPA             = 3 [51:12];
-    FETCH_ADDRESS   = 3 [51:3];
+    IPA             = 3 [55:12];
+    FETCH_ADDRESS   = 3 [55:3];
 }
 
 /// What happened.
@@ -143,6 +146,15 @@ impl EventId {
             Self::SteFetch | Self::CdFetch | Self::WalkAbort | Self::VmsFetch
         )
     }
+
+    /// Whether the record holds an implementation defined reason.
+    const fn has_reason(self) -> bool {
+        self.has_fetch_address()
+            || matches!(
+                self,
+                Self::UnsupportedUpstream | Self::TlbConflict | Self::CfgConflict
+            )
+    }
 }
 
 /// What was being accessed when a translation-related fault happened (CLASS).
@@ -197,11 +209,13 @@ impl Event {
     /// Decodes a record.
     pub(crate) const fn decode(raw: [u64; 4]) -> Event {
         let raw = &raw;
+        let id = EventId::from_raw(ID.get(raw) as u8);
 
         Event {
-            id: EventId::from_raw(ID.get(raw) as u8),
+            id,
             sid: SID.get(raw) as u32,
-            ssid: if SSV.is_set(raw) {
+            // C_BAD_SUBSTREAMID has no flag: its SubstreamID is always valid.
+            ssid: if SSV.is_set(raw) || matches!(id, EventId::BadSubstreamId) {
                 Some(SSID.get(raw) as u32)
             } else {
                 None
@@ -249,7 +263,8 @@ impl Event {
 
     /// The record for a guest that knows the stream as `vsid`.
     ///
-    /// Word 3 holds host information if anything in an event that is [`Event::for_guest`].
+    /// Of an event that is [`Event::for_guest`], word 3 is unknown: the architecture defines an IPA
+    /// for faults of stage 2 only. It is cleared.
     pub(crate) const fn relabel(mut raw: [u64; 4], vsid: u32) -> [u64; 4] {
         SID.set(&mut raw, vsid as u64);
         raw[3] = 0;
@@ -268,11 +283,10 @@ impl fmt::Display for Event {
             write!(f, " ssid={ssid:#x}")?;
         }
         if self.id.has_fetch_address() {
-            return write!(
-                f,
-                " fetch={:#x} reason={:#x}",
-                self.fetch_address, self.reason
-            );
+            write!(f, " fetch={:#x}", self.fetch_address)?;
+        }
+        if self.id.has_reason() {
+            write!(f, " reason={:#x}", self.reason)?;
         }
         if !self.id.is_translation_related() {
             return Ok(());

@@ -2,6 +2,9 @@
 
 //! What an SMMU implements, decoded from its identification registers (6.3.1 to 6.3.9).
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 use core::fmt;
 
 use crate::common::field::{
@@ -311,9 +314,9 @@ impl Features {
                 2 => 40,
                 3 => 42,
                 4 => 44,
-                6 => 52,
-                // Reserved and larger sizes are driven with what every later SMMU can do.
-                _ => 48,
+                5 => 48,
+                // 56 bits need a table format that the driver does not use.
+                _ => 52,
             },
             vax: if number(VAX) == 1 { 52 } else { 48 },
             attr_types_ovr: flag(ATTR_TYPES_OVR),

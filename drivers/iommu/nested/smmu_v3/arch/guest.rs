@@ -6,13 +6,19 @@
 //! guest's own VMID and streams, or the whole input is refused. Nothing that was not checked here
 //! reaches a stream table or the command queue, which all guests and the host share.
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 use super::{
     cmd::{
         self,
         Cmd,
         Opcode, //
     },
-    features::Features,
+    features::{
+        Features,
+        StallModel, //
+    },
     ste, //
 };
 
@@ -46,6 +52,8 @@ pub(crate) enum BadVste {
     DefaultSubstream,
     /// S1CSH is reserved.
     Shareability,
+    /// S1STALLD is set though stalls cannot be configured.
+    Stall,
     /// S1ContextPtr exceeds the output address size.
     Address,
 }
@@ -98,6 +106,9 @@ impl VSte {
 
         if ste::EATS.is_set(ste) && !features.ats {
             return Err(BadVste::Eats);
+        }
+        if ste::S1STALLD.is_set(ste) && features.stall != StallModel::Configurable {
+            return Err(BadVste::Stall);
         }
         if ste::S1CSH.get(ste) == 1 {
             return Err(BadVste::Shareability);

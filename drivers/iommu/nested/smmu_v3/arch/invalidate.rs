@@ -2,6 +2,9 @@
 
 //! From "this range changed" to invalidation commands (Arm IHI 0070, 4.4 and 4.5.1).
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 use super::{
     cmd::{
         self,
@@ -124,10 +127,15 @@ pub(crate) fn range_cmds(
         Tag::Asid(asid) => Cmd::tlbi(Opcode::TlbiNhVa, 0, asid),
         Tag::Vmid(vmid) => Cmd::tlbi(Opcode::TlbiS2Ipa, vmid, 0),
     };
-    let shift = if features.ril {
-        pgsize_min_log2
-    } else {
-        range.granule_log2()
+    let tg = match pgsize_min_log2 {
+        12 if features.ril => Some(1),
+        14 if features.ril => Some(2),
+        16 if features.ril => Some(3),
+        _ => None,
+    };
+    let shift = match tg {
+        Some(_) => pgsize_min_log2,
+        None => range.granule_log2(),
     };
     let first = range.iova >> shift;
     let left = match range.size {
@@ -143,7 +151,7 @@ pub(crate) fn range_cmds(
         leaf: range.leaf,
     };
 
-    if features.ril {
+    if let Some(tg) = tg {
         let ttl = level_hint(features, range, pgsize_min_log2);
 
         if cmds.left == 1 && ttl == 0 {
@@ -151,8 +159,7 @@ pub(crate) fn range_cmds(
             cmds.next &= !1;
             cmds.left = 2;
         }
-        // 12, 14, 16 are encoded as 1, 2, 3.
-        cmds.range = Some(((u64::from(pgsize_min_log2) - 10) / 2, ttl));
+        cmds.range = Some((tg, ttl));
     }
     cmds
 }

@@ -2,7 +2,10 @@
 
 //! Stream table entries (Arm IHI 0070, 5.2).
 
-use core::fmt;
+mod decode;
+mod layout;
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
 
 use super::{
     features::{
@@ -14,10 +17,9 @@ use super::{
         VSteKind, //
     }, //
 };
-use crate::common::{
-    entry::Layout,
-    field::fields, //
-};
+use crate::common::field::fields;
+
+pub(crate) use decode::Decoded;
 
 /// A stream table entry: what happens to the transactions of one StreamID.
 ///
@@ -46,9 +48,6 @@ fields! {
     MTCFG           = 1 [36];
     ALLOCCFG        = 1 [40:37];
     SHCFG           = 1 [45:44];
-    NSCFG           = 1 [47:46];
-    PRIVCFG         = 1 [49:48];
-    INSTCFG         = 1 [51:50];
     S2VMID          = 2 [15:0];
     S2T0SZ          = 2 [37:32];
     S2SL0           = 2 [39:38];
@@ -61,8 +60,6 @@ fields! {
     S2PTW           = 2 [54];
     S2S             = 2 [57];
     S2R             = 2 [58];
-    /// All of the stage 2 configuration in word 2.
-    S2_CONFIG       = 2 [63:32];
     S2TTB           = 3 [51:4];
 }
 
@@ -275,125 +272,5 @@ impl Ste {
     }
 }
 
-/// Displays an STE, see [`Ste::decode`].
-pub(crate) struct Decoded<'a>(&'a [u64; 8]);
-
-impl fmt::Display for Decoded<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ste = self.0;
-        let config = CONFIG.get(ste);
-
-        if !V.is_set(ste) {
-            return f.write_str("invalid");
-        }
-        if config & CONFIG_BIT_ENABLED == 0 {
-            return f.write_str("abort");
-        }
-        f.write_str(match config {
-            CONFIG_S1 => "stage 1",
-            CONFIG_S2 => "stage 2",
-            CONFIG_NESTED => "nested",
-            _ => "bypass",
-        })?;
-        if config & CONFIG_BIT_S1 != 0 {
-            let format = match S1FMT.get(ste) {
-                0 => "linear",
-                1 => "2-level 4K",
-                2 => "2-level 64K",
-                _ => "reserved",
-            };
-            let default = match S1DSS.get(ste) {
-                0 => "terminate",
-                1 => "bypass",
-                2 => "ssid0",
-                _ => "reserved",
-            };
-            write!(
-                f,
-                " cds={:#x} fmt={format} cdmax={} dss={default}",
-                ste[S1CONTEXT_PTR.word()] & S1CONTEXT_PTR.mask(),
-                S1CDMAX.get(ste),
-            )?;
-        }
-        if config & CONFIG_BIT_S2 != 0 {
-            write!(
-                f,
-                " s2ttb={:#x} s2t0sz={} s2sl0={} s2tg={} s2ps={} fwb={}",
-                ste[S2TTB.word()] & S2TTB.mask(),
-                S2T0SZ.get(ste),
-                S2SL0.get(ste),
-                S2TG.get(ste),
-                S2PS.get(ste),
-                S2FWB.get(ste),
-            )?;
-        }
-        if config & (CONFIG_BIT_S1 | CONFIG_BIT_S2) != 0 {
-            write!(f, " vmid={} eats={}", S2VMID.get(ste), EATS.get(ste))?;
-        }
-        Ok(())
-    }
-}
-
-/// Which bits of an STE the hardware reads.
+/// The hardware's view of an STE, for [`crate::common::entry::write`].
 pub(crate) struct SteLayout;
-
-/// Word 1: attributes of an incoming transaction that no stage 1 gives new attributes.
-const INCOMING: u64 =
-    MEM_ATTR.mask() | MTCFG.mask() | ALLOCCFG.mask() | SHCFG.mask() | NSCFG.mask();
-
-impl Layout<8> for SteLayout {
-    const VALID: u64 = V.mask();
-
-    fn used(ste: &[u64; 8]) -> [u64; 8] {
-        let config = CONFIG.get(ste);
-        let mut used = [0; 8];
-
-        used[0] = V.mask();
-        if !V.is_set(ste) {
-            return used;
-        }
-        used[0] |= CONFIG.mask();
-        if config & CONFIG_BIT_ENABLED == 0 {
-            return used;
-        }
-
-        used[1] |= PRIVCFG.mask() | INSTCFG.mask();
-        if config & CONFIG_BIT_S1 != 0 {
-            used[0] |= S1FMT.mask() | S1CONTEXT_PTR.mask() | S1CDMAX.mask();
-            used[1] |= S1DSS.mask() | S1CIR.mask() | S1COR.mask() | S1CSH.mask();
-            used[1] |= S1STALLD.mask() | STRW.mask();
-        }
-        if config & CONFIG_BIT_S2 != 0 {
-            used[1] |= S2FWB.mask();
-            used[2] |= S2_CONFIG.mask();
-            used[3] |= u64::MAX;
-        }
-        if config & (CONFIG_BIT_S1 | CONFIG_BIT_S2) != 0 {
-            used[1] |= EATS.mask() | MEV.mask();
-            used[2] |= S2VMID.mask();
-        }
-        // 13.5: with stage 1, incoming attributes matter to what bypasses it.
-        if config & CONFIG_BIT_S1 == 0
-            || config & CONFIG_BIT_S2 != 0
-            || S1DSS.get(ste) == S1dss::Bypass as u64
-        {
-            used[1] |= INCOMING;
-        }
-        used
-    }
-
-    /// MEV only merges events. EATS merely gates ATS requests, and of an endpoint that sends none
-    /// while it changes: the driver enables ATS in the endpoint after EATS is set and disables it
-    /// before EATS is cleared. That does not hold for split-stage ATS, and a stalling stage 2
-    /// (S2S) makes EATS illegal, so with either EATS is an ordinary field.
-    fn relaxed(cur: &[u64; 8], new: &[u64; 8]) -> [u64; 8] {
-        let mut relaxed = [0; 8];
-        let both = [0, cur[1] | new[1], cur[2] | new[2]];
-
-        relaxed[1] = MEV.mask();
-        if EATS.get(&both) & EATS_S1CHK == 0 && !S2S.is_set(&both) {
-            relaxed[1] |= EATS.prep(EATS_TRANSLATE);
-        }
-        relaxed
-    }
-}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Context descriptor tables (Arm IHI 0070, chapters 3.3.2 and 5.3, 5.4): which of a device's
+//! Context descriptor tables (Arm IHI 0070, chapters 3.3.2, 5.3 and 5.4): which of a device's
 //! address spaces, told apart by SubstreamID, gets which stage 1.
 //!
 //! Linear, or of two levels with a level 2 table for 1024 SubstreamIDs, made when the first of them

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The command queue (Arm IHI 0070, chapters 3.5 and 4).
+//! The command queue (Arm IHI 0070, chapters 3.5, 4 and 7.1).
 //!
 //! Any number of submitters, from any context but NMI: with interrupts off, in a hard interrupt,
 //! or sleeping. A submitter writes its commands and the CMD_SYNC after them as one contiguous run,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Queues that the hardware writes: events and page requests (Arm IHI 0070, chapters 3.5, 7, 8).
+//! Queues that the hardware writes: events and page requests (Arm IHI 0070, chapters 3.5, 7.2
+//! and 8).
 
 use kernel::{
     device::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Global errors (Arm IHI 0070, chapters 3.12.3 and 6.3.19): what goes wrong with the SMMU itself.
+//! Global errors (Arm IHI 0070, chapter 7.5): what goes wrong with the SMMU itself.
 
 use kernel::{
     device::Device,

@@ -54,7 +54,7 @@ register! {
 }
 
 register! {
-    /// SMMU_CR0: what is switched on. Each change takes effect when [`CR0ACK`] shows it.
+    /// SMMU_CR0: what is switched on. Each change takes effect when `CR0ACK` shows it.
     pub(crate) CR0(u32) @ 0x20 {
         /// Check Translated transactions against the stream's EATS instead of letting all pass.
         4:4     atschk => bool;
@@ -64,17 +64,17 @@ register! {
         2:2     evtqen => bool;
         /// Write page requests into the PRI queue.
         1:1     priqen => bool;
-        /// Translate. Without it transactions get the attributes of [`GBPA`].
+        /// Translate. Without it transactions get the attributes of `GBPA`.
         0:0     smmuen => bool;
     }
 
-    /// SMMU_CR0ACK: the bits of [`CR0`] that have taken effect.
+    /// SMMU_CR0ACK: the bits of `CR0` that have taken effect.
     pub(crate) CR0ACK(u32) @ 0x24 {}
 
     /// SMMU_CR1: attributes of the SMMU's own accesses to tables and queues.
     ///
     /// Shareability as in `MAIR`-less encodings: 0 none, 2 outer, 3 inner. Cacheability: 0 none,
-    /// 1 write-back, 2 write-through. May change only while everything in [`CR0`] is off.
+    /// 1 write-back, 2 write-through. May change only while everything in `CR0` is off.
     pub(crate) CR1(u32) @ 0x28 {
         /// Tables: shareability.
         11:10   table_sh;
@@ -90,7 +90,7 @@ register! {
         1:0     queue_ic;
     }
 
-    /// SMMU_CR2: behaviour. May change only while everything in [`CR0`] is off.
+    /// SMMU_CR2: behaviour. May change only while everything in `CR0` is off.
     pub(crate) CR2(u32) @ 0x2c {
         /// Private TLB maintenance: ignore broadcast invalidations of the CPUs.
         2:2     ptm => bool;
@@ -100,7 +100,7 @@ register! {
         0:0     e2h => bool;
     }
 
-    /// SMMU_GBPA: what happens to transactions while [`CR0`] SMMUEN is 0.
+    /// SMMU_GBPA: what happens to transactions while `CR0` SMMUEN is 0.
     pub(crate) GBPA(u32) @ 0x44 {
         /// Written as 1 to update, reads as 1 until the update has taken effect.
         31:31   update => bool;
@@ -108,7 +108,7 @@ register! {
         20:20   abort => bool;
     }
 
-    /// SMMU_IRQ_CTRL: which interrupts may be raised, subject to [`IRQ_CTRLACK`].
+    /// SMMU_IRQ_CTRL: which interrupts may be raised, subject to `IRQ_CTRLACK`.
     pub(crate) IRQ_CTRL(u32) @ 0x50 {
         /// Event queue became non-empty or overflowed.
         2:2     evtq => bool;
@@ -118,10 +118,10 @@ register! {
         0:0     gerror => bool;
     }
 
-    /// SMMU_IRQ_CTRLACK: the bits of [`IRQ_CTRL`] that have taken effect.
+    /// SMMU_IRQ_CTRLACK: the bits of `IRQ_CTRL` that have taken effect.
     pub(crate) IRQ_CTRLACK(u32) @ 0x54 {}
 
-    /// SMMU_GERROR: global errors. An error is active while its bit differs from [`GERRORN`].
+    /// SMMU_GERROR: global errors. An error is active while its bit differs from `GERRORN`.
     pub(crate) GERROR(u32) @ 0x60 {
         /// Service failure mode was entered.
         8:8     sfm_err => bool;
@@ -171,7 +171,7 @@ register! {
     /// SMMU_CMDQ_CONS: where the hardware reads the next command.
     pub(crate) CMDQ_CONS(u32) @ 0x9c {
         /// Why the command at this position cannot be executed; UNKNOWN unless
-        /// [`GERROR`].CMDQ_ERR is active.
+        /// `GERROR`.CMDQ_ERR is active.
         30:24   err;
     }
 
@@ -223,7 +223,7 @@ pub(super) const fn queue_base(address: u64, log2: u32) -> u64 {
 #[pin_data]
 pub(crate) struct Regs {
     io: DevresIoMem<SIZE>,
-    /// Serialises the toggling of [`GERRORN`], whose bits have several owners. Innermost lock.
+    /// Serialises the toggling of `GERRORN`, whose bits have several owners. Innermost lock.
     #[pin]
     gerrorn: SpinLockIrq<()>,
 }

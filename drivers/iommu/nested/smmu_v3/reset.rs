@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bring-up and shutdown of an SMMU (Arm IHI 0070, chapter 6.3.9 and 3.11).
+//! Bring-up and shutdown of an SMMU (Arm IHI 0070, chapters 3.11 and 6.3).
 //!
 //! While the SMMU is disabled, GBPA says what becomes of the devices' transactions. A live SMMU
 //! (left by a boot loader, or by the kernel that crashed) is told to abort them before it is

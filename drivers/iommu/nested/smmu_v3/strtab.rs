@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The stream table (Arm IHI 0070, chapters 3.3.1 and 5.2): which device gets which translation.
+//! The stream table (Arm IHI 0070, chapters 3.3.1, 5.1 and 5.2): which device gets which
+//! translation.
 //!
 //! Linear, or of two levels where the SMMU has them and the StreamIDs are worth it. Level 2 tables
 //! are for 256 StreamIDs, a PCI bus, and made when the first device there appears. Every entry that

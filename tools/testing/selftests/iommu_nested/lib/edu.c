@@ -6,6 +6,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <linux/bits.h>
+#include <linux/io.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
 
@@ -19,23 +21,13 @@
 #define EDU_DMA_DST		0x88
 #define EDU_DMA_COUNT		0x90
 #define EDU_DMA_CMD		0x98
-#define EDU_DMA_RUN		(1 << 0)
-#define EDU_DMA_TO_MEMORY	(1 << 1)
+#define EDU_DMA_RUN		BIT(0)
+#define EDU_DMA_TO_MEMORY	BIT(1)
 #define EDU_BUFFER		0x40000
 
 /* A transfer takes 100 ms of the machine's time; a loaded host stretches it. */
 #define EDU_TIMEOUT_US		5000000
 #define EDU_POLL_US		2000
-
-static void edu_write64(struct edu *edu, unsigned int reg, __u64 val)
-{
-	*(volatile __u64 *)(edu->bar + reg) = val;
-}
-
-static __u64 edu_read64(struct edu *edu, unsigned int reg)
-{
-	return *(volatile __u64 *)(edu->bar + reg);
-}
 
 unsigned int edu_count(void)
 {
@@ -131,7 +123,7 @@ int edu_open(struct edu *edu, unsigned int nth, int iommufd)
 void edu_close(struct edu *edu)
 {
 	if (edu->bar)
-		munmap((void *)edu->bar, edu->bar_size);
+		munmap(edu->bar, edu->bar_size);
 	if (edu->fd >= 0)
 		close(edu->fd);
 	edu->bar = NULL;
@@ -175,12 +167,10 @@ int edu_reset(struct edu *edu)
 static void edu_start(struct edu *edu, __u64 src, __u64 dst, __u32 len,
 		      __u64 cmd)
 {
-	edu_write64(edu, EDU_DMA_SRC, src);
-	edu_write64(edu, EDU_DMA_DST, dst);
-	edu_write64(edu, EDU_DMA_COUNT, len);
-	/* What the CPU wrote so far must be there when the device reads it. */
-	__sync_synchronize();
-	edu_write64(edu, EDU_DMA_CMD, cmd | EDU_DMA_RUN);
+	writeq(src, edu->bar + EDU_DMA_SRC);
+	writeq(dst, edu->bar + EDU_DMA_DST);
+	writeq(len, edu->bar + EDU_DMA_COUNT);
+	writeq(cmd | EDU_DMA_RUN, edu->bar + EDU_DMA_CMD);
 }
 
 int edu_wait(struct edu *edu)
@@ -188,10 +178,8 @@ int edu_wait(struct edu *edu)
 	unsigned int waited;
 
 	for (waited = 0; waited < EDU_TIMEOUT_US; waited += EDU_POLL_US) {
-		if (!(edu_read64(edu, EDU_DMA_CMD) & EDU_DMA_RUN)) {
-			__sync_synchronize();
+		if (!(readq(edu->bar + EDU_DMA_CMD) & EDU_DMA_RUN))
 			return 0;
-		}
 		usleep(EDU_POLL_US);
 	}
 	return -ETIMEDOUT;

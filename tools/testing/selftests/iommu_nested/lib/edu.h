@@ -20,7 +20,7 @@ struct edu {
 	char bdf[16];			/* 0000:00:02.0 */
 	int fd;				/* vfio device */
 	__u32 dev;			/* iommufd's ID of the bound device */
-	volatile unsigned char *bar;
+	void *bar;
 	size_t bar_size;
 	__u32 flags;			/* VFIO_DEVICE_FLAGS_* */
 };

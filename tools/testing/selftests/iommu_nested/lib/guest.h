@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #define KIB(n)			((size_t)(n) << 10)
@@ -36,17 +37,17 @@ __u64 guest_gpa(const struct guest *guest, const void *va);
 void *guest_va(const struct guest *guest, __u64 gpa);
 
 /* VMSAv8-64 stage-1 descriptors (Arm DDI 0487, D8.3) */
-#define S1_VALID		(1ULL << 0)
-#define S1_TABLE		(1ULL << 1)	/* table; page at the last level */
+#define S1_VALID		BIT_ULL(0)
+#define S1_TABLE		BIT_ULL(1)	/* table; page at the last level */
 #define S1_ATTR(index)		((__u64)(index) << 2)
-#define S1_UNPRIVILEGED		(1ULL << 6)
-#define S1_READ_ONLY		(1ULL << 7)
-#define S1_INNER_SHAREABLE	(3ULL << 8)
-#define S1_ACCESSED		(1ULL << 10)
-#define S1_NOT_GLOBAL		(1ULL << 11)
+#define S1_UNPRIVILEGED		BIT_ULL(6)
+#define S1_READ_ONLY		BIT_ULL(7)
+#define S1_INNER_SHAREABLE	GENMASK_ULL(9, 8)
+#define S1_ACCESSED		BIT_ULL(10)
+#define S1_NOT_GLOBAL		BIT_ULL(11)
 #define S1_LEAF			(S1_VALID | S1_ATTR(0) | S1_UNPRIVILEGED | \
 				 S1_INNER_SHAREABLE | S1_ACCESSED | S1_NOT_GLOBAL)
-#define S1_ADDRESS		0x0000fffffffff000ULL
+#define S1_ADDRESS		GENMASK_ULL(47, 12)
 
 #define S1_LAST_LEVEL		3
 

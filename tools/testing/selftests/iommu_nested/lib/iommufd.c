@@ -182,7 +182,7 @@ int iommufd_invalidate_raw(int fd, struct iommu_hwpt_invalidate *cmd)
 	return do_ioctl(fd, IOMMU_HWPT_INVALIDATE, cmd);
 }
 
-int iommufd_invalidate(int fd, __u32 viommu, const __u64 (*cmds)[2],
+int iommufd_invalidate(int fd, __u32 viommu, const struct smmu_cmd *cmds,
 		       __u32 *num)
 {
 	struct iommu_hwpt_invalidate cmd = {

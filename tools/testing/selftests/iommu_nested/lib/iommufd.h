@@ -14,6 +14,8 @@
 #include <linux/iommufd.h>
 #include <linux/types.h>
 
+#include "smmuv3.h"
+
 /** iommufd_open() - a fresh iommufd context, or a negative errno */
 int iommufd_open(void);
 int iommufd_destroy(int fd, __u32 id);
@@ -50,7 +52,7 @@ int iommufd_veventq_alloc(int fd, __u32 viommu, __u32 type, __u32 depth,
  * iommufd_invalidate() - forward guest commands to a vIOMMU
  * @num: how many commands @cmds holds; then how many the kernel says it handled
  */
-int iommufd_invalidate(int fd, __u32 viommu, const __u64 (*cmds)[2],
+int iommufd_invalidate(int fd, __u32 viommu, const struct smmu_cmd *cmds,
 		       __u32 *num);
 int iommufd_invalidate_raw(int fd, struct iommu_hwpt_invalidate *cmd);
 

@@ -10,53 +10,50 @@
 #define IOMMU_NESTED_SMMUV3_H
 
 #include <stdbool.h>
+#include <linux/bitfield.h>
+#include <linux/bits.h>
+#include <linux/build_bug.h>
 #include <linux/types.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	       "the structures below are stored as the CPU stores them");
-
-#define SMMU_MASK(hi, lo)	((~0ULL >> (63 - (hi))) & (~0ULL << (lo)))
-/** SMMU_FIELD() - the value @v in the bits @hi to @lo of a word */
-#define SMMU_FIELD(hi, lo, v)	(((__u64)(v) << (lo)) & SMMU_MASK(hi, lo))
-/** SMMU_GET() - the bits @hi to @lo of a word */
-#define SMMU_GET(word, hi, lo)	(((word) & SMMU_MASK(hi, lo)) >> (lo))
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	      "the structures below are stored as the CPU stores them");
 
 /* Identification registers, 6.3.1 to 6.3.6 */
-#define IDR0_S2P(r)		SMMU_GET(r, 0, 0)
-#define IDR0_S1P(r)		SMMU_GET(r, 1, 1)
-#define IDR0_TTF(r)		SMMU_GET(r, 3, 2)
-#define IDR0_HTTU(r)		SMMU_GET(r, 7, 6)
-#define IDR0_ATS(r)		SMMU_GET(r, 10, 10)
-#define IDR0_ASID16(r)		SMMU_GET(r, 12, 12)
-#define IDR0_CD2L(r)		SMMU_GET(r, 19, 19)
-#define IDR1_SIDSIZE(r)		SMMU_GET(r, 5, 0)
-#define IDR1_SSIDSIZE(r)	SMMU_GET(r, 10, 6)
-#define IDR3_RIL(r)		SMMU_GET(r, 10, 10)
-#define IDR5_OAS(r)		SMMU_GET(r, 2, 0)
-#define IDR5_GRAN4K(r)		SMMU_GET(r, 4, 4)
-#define IDR5_GRAN16K(r)		SMMU_GET(r, 5, 5)
-#define IDR5_GRAN64K(r)		SMMU_GET(r, 6, 6)
+#define IDR0_S2P(r)		FIELD_GET(GENMASK_ULL(0, 0), r)
+#define IDR0_S1P(r)		FIELD_GET(GENMASK_ULL(1, 1), r)
+#define IDR0_TTF(r)		FIELD_GET(GENMASK_ULL(3, 2), r)
+#define IDR0_HTTU(r)		FIELD_GET(GENMASK_ULL(7, 6), r)
+#define IDR0_ATS(r)		FIELD_GET(GENMASK_ULL(10, 10), r)
+#define IDR0_ASID16(r)		FIELD_GET(GENMASK_ULL(12, 12), r)
+#define IDR0_CD2L(r)		FIELD_GET(GENMASK_ULL(19, 19), r)
+#define IDR1_SIDSIZE(r)		FIELD_GET(GENMASK_ULL(5, 0), r)
+#define IDR1_SSIDSIZE(r)	FIELD_GET(GENMASK_ULL(10, 6), r)
+#define IDR3_RIL(r)		FIELD_GET(GENMASK_ULL(10, 10), r)
+#define IDR5_OAS(r)		FIELD_GET(GENMASK_ULL(2, 0), r)
+#define IDR5_GRAN4K(r)		FIELD_GET(GENMASK_ULL(4, 4), r)
+#define IDR5_GRAN16K(r)		FIELD_GET(GENMASK_ULL(5, 5), r)
+#define IDR5_GRAN64K(r)		FIELD_GET(GENMASK_ULL(6, 6), r)
 
 /* Stream table entry, 5.2: the two words that a guest may fill */
-#define STE0_V			SMMU_FIELD(0, 0, 1)
-#define STE0_CONFIG(v)		SMMU_FIELD(3, 1, v)
+#define STE0_V			BIT_ULL(0)
+#define STE0_CONFIG(v)		FIELD_PREP(GENMASK_ULL(3, 1), v)
 #define STE_CONFIG_ABORT	0
 #define STE_CONFIG_BYPASS	4
 #define STE_CONFIG_S1		5
 #define STE_CONFIG_S2		6
 #define STE_CONFIG_NESTED	7
-#define STE0_S1FMT(v)		SMMU_FIELD(5, 4, v)
-#define STE0_S1CONTEXTPTR	SMMU_MASK(55, 6)
-#define STE0_S1CDMAX(v)		SMMU_FIELD(63, 59, v)
-#define STE1_S1DSS(v)		SMMU_FIELD(1, 0, v)
+#define STE0_S1FMT(v)		FIELD_PREP(GENMASK_ULL(5, 4), v)
+#define STE0_S1CONTEXTPTR	GENMASK_ULL(55, 6)
+#define STE0_S1CDMAX(v)		FIELD_PREP(GENMASK_ULL(63, 59), v)
+#define STE1_S1DSS(v)		FIELD_PREP(GENMASK_ULL(1, 0), v)
 #define STE_S1DSS_TERMINATE	0
 #define STE_S1DSS_BYPASS	1
 #define STE_S1DSS_SSID0		2
-#define STE1_S1CIR(v)		SMMU_FIELD(3, 2, v)
-#define STE1_S1COR(v)		SMMU_FIELD(5, 4, v)
-#define STE1_S1CSH(v)		SMMU_FIELD(7, 6, v)
-#define STE1_S1STALLD		SMMU_FIELD(27, 27, 1)
-#define STE1_EATS(v)		SMMU_FIELD(29, 28, v)
+#define STE1_S1CIR(v)		FIELD_PREP(GENMASK_ULL(3, 2), v)
+#define STE1_S1COR(v)		FIELD_PREP(GENMASK_ULL(5, 4), v)
+#define STE1_S1CSH(v)		FIELD_PREP(GENMASK_ULL(7, 6), v)
+#define STE1_S1STALLD		BIT_ULL(27)
+#define STE1_EATS(v)		FIELD_PREP(GENMASK_ULL(29, 28), v)
 #define STE_EATS_ABORT		0
 #define STE_EATS_FULL		1
 #define STE_EATS_S1CHK		2
@@ -67,20 +64,23 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 /* Context descriptor, 5.4 */
 #define CD_WORDS		8
 #define CD_SIZE			(CD_WORDS * 8)
-#define CD0_T0SZ(v)		SMMU_FIELD(5, 0, v)
-#define CD0_TG0(v)		SMMU_FIELD(7, 6, v)
-#define CD0_IR0(v)		SMMU_FIELD(9, 8, v)
-#define CD0_OR0(v)		SMMU_FIELD(11, 10, v)
-#define CD0_SH0(v)		SMMU_FIELD(13, 12, v)
-#define CD0_EPD1		SMMU_FIELD(30, 30, 1)
-#define CD0_V			SMMU_FIELD(31, 31, 1)
-#define CD0_IPS(v)		SMMU_FIELD(34, 32, v)
-#define CD0_AA64		SMMU_FIELD(41, 41, 1)
-#define CD0_R			SMMU_FIELD(45, 45, 1)
-#define CD0_A			SMMU_FIELD(46, 46, 1)
-#define CD0_ASET		SMMU_FIELD(47, 47, 1)
-#define CD0_ASID(v)		SMMU_FIELD(63, 48, v)
-#define CD1_TTB0		SMMU_MASK(51, 4)
+#define CD0_T0SZ(v)		FIELD_PREP(GENMASK_ULL(5, 0), v)
+#define CD0_TG0(v)		FIELD_PREP(GENMASK_ULL(7, 6), v)
+#define CD0_IR0(v)		FIELD_PREP(GENMASK_ULL(9, 8), v)
+#define CD0_OR0(v)		FIELD_PREP(GENMASK_ULL(11, 10), v)
+#define CD0_SH0(v)		FIELD_PREP(GENMASK_ULL(13, 12), v)
+#define CD0_EPD1		BIT_ULL(30)
+#define CD0_V			BIT_ULL(31)
+#define CD0_IPS(v)		FIELD_PREP(GENMASK_ULL(34, 32), v)
+#define CD0_AA64		BIT_ULL(41)
+#define CD0_R			BIT_ULL(45)
+#define CD0_A			BIT_ULL(46)
+#define CD0_ASET		BIT_ULL(47)
+#define CD0_ASID(v)		FIELD_PREP(GENMASK_ULL(63, 48), v)
+#define CD0_GET_T0SZ(w)		FIELD_GET(GENMASK_ULL(5, 0), w)
+#define CD0_GET_TG0(w)		FIELD_GET(GENMASK_ULL(7, 6), w)
+#define CD0_GET_ASID(w)		FIELD_GET(GENMASK_ULL(63, 48), w)
+#define CD1_TTB0		GENMASK_ULL(51, 4)
 
 /* Commands, 4.1 to 4.7 */
 #define CMD_PREFETCH_CONFIG	0x01
@@ -109,19 +109,19 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define CMD_STALL_TERM		0x45
 #define CMD_SYNC		0x46
 
-#define CMD0_OPCODE(v)		SMMU_FIELD(7, 0, v)
-#define CMD0_SSEC		SMMU_FIELD(10, 10, 1)
-#define CMD0_SSV		SMMU_FIELD(11, 11, 1)
-#define CMD0_SSID(v)		SMMU_FIELD(31, 12, v)
-#define CMD0_SID(v)		SMMU_FIELD(63, 32, v)
-#define CMD0_NUM(v)		SMMU_FIELD(16, 12, v)
-#define CMD0_SCALE(v)		SMMU_FIELD(25, 20, v)
-#define CMD0_VMID(v)		SMMU_FIELD(47, 32, v)
-#define CMD0_ASID(v)		SMMU_FIELD(63, 48, v)
-#define CMD1_LEAF		SMMU_FIELD(0, 0, 1)
-#define CMD1_TTL(v)		SMMU_FIELD(9, 8, v)
-#define CMD1_TG(v)		SMMU_FIELD(11, 10, v)
-#define CMD1_ADDRESS		SMMU_MASK(63, 12)
+#define CMD0_OPCODE(v)		FIELD_PREP(GENMASK_ULL(7, 0), v)
+#define CMD0_SSEC		BIT_ULL(10)
+#define CMD0_SSV		BIT_ULL(11)
+#define CMD0_SSID(v)		FIELD_PREP(GENMASK_ULL(31, 12), v)
+#define CMD0_SID(v)		FIELD_PREP(GENMASK_ULL(63, 32), v)
+#define CMD0_NUM(v)		FIELD_PREP(GENMASK_ULL(16, 12), v)
+#define CMD0_SCALE(v)		FIELD_PREP(GENMASK_ULL(25, 20), v)
+#define CMD0_VMID(v)		FIELD_PREP(GENMASK_ULL(47, 32), v)
+#define CMD0_ASID(v)		FIELD_PREP(GENMASK_ULL(63, 48), v)
+#define CMD1_LEAF		BIT_ULL(0)
+#define CMD1_TTL(v)		FIELD_PREP(GENMASK_ULL(9, 8), v)
+#define CMD1_TG(v)		FIELD_PREP(GENMASK_ULL(11, 10), v)
+#define CMD1_ADDRESS		GENMASK_ULL(63, 12)
 
 /* Events, 7.3 */
 #define EVT_C_BAD_STE		0x04
@@ -134,11 +134,11 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define EVT_F_ACCESS		0x12
 #define EVT_F_PERMISSION	0x13
 
-#define EVT0_TYPE(e)		SMMU_GET((e)[0], 7, 0)
-#define EVT0_SID(e)		SMMU_GET((e)[0], 63, 32)
-#define EVT1_RNW(e)		SMMU_GET((e)[1], 35, 35)
-#define EVT1_S2(e)		SMMU_GET((e)[1], 39, 39)
-#define EVT1_CLASS(e)		SMMU_GET((e)[1], 41, 40)
+#define EVT0_TYPE(e)		FIELD_GET(GENMASK_ULL(7, 0), (e)[0])
+#define EVT0_SID(e)		FIELD_GET(GENMASK_ULL(63, 32), (e)[0])
+#define EVT1_RNW(e)		FIELD_GET(GENMASK_ULL(35, 35), (e)[1])
+#define EVT1_S2(e)		FIELD_GET(GENMASK_ULL(39, 39), (e)[1])
+#define EVT1_CLASS(e)		FIELD_GET(GENMASK_ULL(41, 40), (e)[1])
 #define EVT_CLASS_CD		0ULL
 #define EVT_CLASS_TTD		1ULL
 #define EVT_CLASS_IN		2ULL

@@ -16,11 +16,11 @@
 #define S1_VA_BITS	39
 #define ASID		0x77
 
-#define PAGE_A		(1U << 0)
-#define PAGE_B		(1U << 1)
-#define PAGE_C		(1U << 2)
-#define PAGE_D		(1U << 3)
-#define NOWHERE		0U
+#define PAGE_A		BIT(0)
+#define PAGE_B		BIT(1)
+#define PAGE_C		BIT(2)
+#define PAGE_D		BIT(3)
+#define NOWHERE		0UL
 #define NUM_PAGES	4
 #define PAGE_WORDS	(GUEST_PAGE / sizeof(__u64))
 
@@ -56,21 +56,21 @@ static inline __u64 marker(unsigned int word)
 	return (word + 1) * 0x9e3779b97f4a7c15ULL;
 }
 
-static inline __u64 page_gpa(const struct host *host, unsigned int page)
+static inline __u64 page_gpa(const struct host *host, unsigned long page)
 {
-	return guest_gpa(&host->ram, host->page[__builtin_ctz(page)]);
+	return guest_gpa(&host->ram, host->page[__builtin_ctzl(page)]);
 }
 
 /*
  * Which pages a store to @iova reaches. The pages are clean before, so a late
  * or repeated store of an earlier marker cannot be taken for this one.
  */
-static unsigned int hits(struct __test_metadata *_metadata, struct host *host,
-			 struct edu *edu, __u64 iova)
+static unsigned long hits(struct __test_metadata *_metadata, struct host *host,
+			  struct edu *edu, __u64 iova)
 {
 	unsigned int word = host->next_marker++ % PAGE_WORDS;
 	unsigned int at = (iova % GUEST_PAGE) / sizeof(__u64);
-	unsigned int mask = 0;
+	unsigned long mask = 0;
 	unsigned int i;
 
 	for (i = 0; i < NUM_PAGES; i++)
@@ -78,7 +78,7 @@ static unsigned int hits(struct __test_metadata *_metadata, struct host *host,
 	ASSERT_EQ(0, edu_store(edu, iova, word * sizeof(__u64), sizeof(__u64)));
 	for (i = 0; i < NUM_PAGES; i++)
 		if (host->page[i][at] == marker(word))
-			mask |= 1U << i;
+			mask |= BIT(i);
 	return mask;
 }
 
@@ -198,13 +198,13 @@ static void vm_up(struct __test_metadata *_metadata, struct host *host,
 
 /* The guest's map and unmap: they change memory and invalidate nothing. */
 static void vm_map(struct __test_metadata *_metadata, struct vm *vm, __u64 iova,
-		   unsigned int page)
+		   unsigned long page)
 {
 	ASSERT_EQ(0, s1_map(&vm->s1, iova, page_gpa(vm->host, page)));
 }
 
-static unsigned int vm_hits(struct __test_metadata *_metadata, struct vm *vm,
-			    __u64 iova)
+static unsigned long vm_hits(struct __test_metadata *_metadata, struct vm *vm,
+			     __u64 iova)
 {
 	return hits(_metadata, vm->host, vm->edu, iova);
 }
@@ -214,8 +214,7 @@ static int vm_invalidate_n(struct vm *vm, const struct smmu_cmd *cmds,
 			   __u32 num, __u32 *done)
 {
 	*done = num;
-	return iommufd_invalidate(vm->host->fd, vm->viommu,
-				  (const __u64 (*)[2])cmds, done);
+	return iommufd_invalidate(vm->host->fd, vm->viommu, cmds, done);
 }
 
 static void vm_invalidate(struct __test_metadata *_metadata, struct vm *vm,

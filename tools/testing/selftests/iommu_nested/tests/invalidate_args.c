@@ -79,9 +79,9 @@ static void check_reserved(struct __test_metadata *_metadata, struct vm *vm,
 	for (bit = 8; bit < 128; bit++) {
 		struct smmu_cmd cmd = base;
 
-		if ((bit < 64 ? may0 : may1) & (1ULL << (bit % 64)))
+		if ((bit < 64 ? may0 : may1) & BIT_ULL(bit % 64))
 			continue;
-		cmd.w[bit / 64] |= 1ULL << (bit % 64);
+		cmd.w[bit / 64] |= BIT_ULL(bit % 64);
 		EXPECT_EQ(-EIO, try_cmd(_metadata, vm, cmd)) {
 			TH_LOG("opcode %#llx, word %u, bit %u",
 			       base.w[0] & 0xff, bit / 64, bit % 64);
@@ -115,7 +115,7 @@ TEST_F(refusal, reserved_bits_of_cfgi)
 	unsigned int ssid_bits = IDR1_SSIDSIZE(self->host.info.idr[1]);
 	struct vm *vm = &self->vm;
 	__u64 sid = CMD0_SID(~0U);
-	__u64 ssid = ssid_bits ? CMD0_SSID(~0U) : 0;
+	__u64 ssid = ssid_bits ? CMD0_SSID(0xfffff) : 0;
 
 	check_reserved(_metadata, vm, smmu_cfgi_cd(vm->vsid, 0), sid | ssid,
 		       CMD1_LEAF);

@@ -67,7 +67,7 @@ TEST_F(nested, translate)
 /* One transfer over four pages that are neither in order nor contiguous. */
 TEST_F(nested, translate_scattered)
 {
-	static const unsigned int order[] = { PAGE_D, PAGE_A };
+	static const unsigned long order[] = { PAGE_D, PAGE_A };
 	struct host *host = &self->host;
 	struct vm *vm = &self->vm;
 	const unsigned int half = GUEST_PAGE / 2;
@@ -203,10 +203,10 @@ TEST_F_TIMEOUT(nested, switch_all_pairs, 120)
 {
 	struct host *host = &self->host;
 	struct vm *vm = &self->vm;
-	unsigned int at_iova[NUM_CONFIGS] = {
+	unsigned long at_iova[NUM_CONFIGS] = {
 		[TRANSLATE] = PAGE_A, [TRANSLATE_OTHER] = PAGE_B,
 	};
-	unsigned int at_gpa[NUM_CONFIGS] = {
+	unsigned long at_gpa[NUM_CONFIGS] = {
 		[BYPASS] = PAGE_C, [STAGE2] = PAGE_C, [PLAIN_IOAS] = PAGE_C,
 	};
 	__u32 pt[NUM_CONFIGS];

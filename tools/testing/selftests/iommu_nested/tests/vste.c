@@ -58,14 +58,14 @@ TEST_F(vste, reserved_bits)
 	unsigned int bit;
 
 	for (bit = 0; bit < 64; bit++) {
-		if (!(word0 & (1ULL << bit)))
-			EXPECT_EQ(-EIO, vste_try(vm, vm->ste[0] | 1ULL << bit,
+		if (!(word0 & BIT_ULL(bit)))
+			EXPECT_EQ(-EIO, vste_try(vm, vm->ste[0] | BIT_ULL(bit),
 						 vm->ste[1])) {
 				TH_LOG("word 0, bit %u", bit);
 			}
-		if (!(word1 & (1ULL << bit)))
+		if (!(word1 & BIT_ULL(bit)))
 			EXPECT_EQ(-EIO, vste_try(vm, vm->ste[0],
-						 vm->ste[1] | 1ULL << bit)) {
+						 vm->ste[1] | BIT_ULL(bit))) {
 				TH_LOG("word 1, bit %u", bit);
 			}
 	}
@@ -144,11 +144,11 @@ TEST_F(vste, flags)
 
 	for (bit = 0; bit < 32; bit++) {
 		/* IOMMU_HWPT_FAULT_ID_VALID belongs to iommufd itself. */
-		if (1U << bit == IOMMU_HWPT_FAULT_ID_VALID)
+		if (BIT(bit) == IOMMU_HWPT_FAULT_ID_VALID)
 			continue;
-		EXPECT_EQ(-EOPNOTSUPP, vste_raw(vm, vm->viommu, 1U << bit, smmu,
+		EXPECT_EQ(-EOPNOTSUPP, vste_raw(vm, vm->viommu, BIT(bit), smmu,
 						vm->ste, 16)) {
-			TH_LOG("flag %#x", 1U << bit);
+			TH_LOG("flag %#lx", BIT(bit));
 		}
 	}
 	EXPECT_EQ(-ENOENT, vste_raw(vm, vm->viommu, IOMMU_HWPT_FAULT_ID_VALID,

@@ -34,6 +34,8 @@
 
 mod batch;
 mod ledger;
+mod patience;
+mod recovery;
 
 use core::ops::Range;
 
@@ -44,7 +46,6 @@ use kernel::{
     },
     new_spinlock_irq,
     prelude::*,
-    processor::cpu_relax,
     sync::{
         aref::ARef,
         atomic::{
@@ -56,25 +57,23 @@ use kernel::{
         Arc,
         SpinLockIrq, //
     },
-    time::{
-        delay::udelay,
-        Delta,
-        Instant,
-        Monotonic, //
-    }, //
 };
 
 pub(crate) use self::batch::Batch;
-use self::ledger::{
-    Fault,
-    Ledger,
-    Verdict, //
+use self::{
+    ledger::{
+        Fault,
+        Ledger,
+        Verdict, //
+    },
+    patience::{
+        Patience,
+        TIMEOUT, //
+    },
 };
-
 use super::{
     arch::{
         cmd::{
-            self,
             Cmd,
             Opcode,
             SyncSignal, //
@@ -101,24 +100,6 @@ const LOG2_MAX: u32 = 12;
 
 /// The fewest entries one can work with, as a power of two: a command and its CMD_SYNC.
 const LOG2_MIN: u32 = 1;
-
-/// How long the hardware may make no progress before a submitter gives up.
-const TIMEOUT: Delta = Delta::from_secs(1);
-
-/// Looks at the queue before the looks are spread in time.
-const EAGER_LOOKS: u32 = 64;
-
-/// Time between the looks that follow.
-const LOOK_PERIOD: Delta = Delta::from_micros(1);
-
-/// How many aborted fetches of the same command are put down to bad luck.
-const ABORTS_MAX: u32 = 16;
-
-/// CMDQ_CONS.ERR: the fetch of the command was aborted.
-const CERROR_ABT: u32 = 2;
-
-/// CMDQ_CONS.ERR: the CMD_SYNC follows an ATC invalidation that timed out.
-const CERROR_ATC_INV_SYNC: u32 = 3;
 
 /// What a list of commands came to when not all of it was executed.
 #[derive(Debug)]
@@ -378,86 +359,6 @@ impl CmdQueue {
         self.cons.store(state.ledger.cons(), Release);
     }
 
-    /// Deals with an active GERROR.CMDQ_ERR, see [`Self::skip_error`].
-    fn recover(&self, state: &mut State) -> Result {
-        if !self.regs.active_errors()?.cmdq_err() {
-            return Ok(());
-        }
-
-        let stopped = self.regs.read(regs::CMDQ_CONS)?;
-        if state.ledger.retire(stopped.into_raw()) {
-            state.aborts = 0;
-        }
-        if state.ledger.cons() != state.ledger.prod() {
-            match stopped.err().get() {
-                CERROR_ABT => self.retry_fetch(state)?,
-                CERROR_ATC_INV_SYNC => self.retry_sync(state),
-                reason => self.replace(state, reason)?,
-            }
-        }
-        self.publish(state);
-        self.regs
-            .acknowledge(regs::GERROR::zeroed().with_cmdq_err(true))
-    }
-
-    /// Replaces the command that the hardware stopped at.
-    fn replace(&self, state: &mut State, reason: u32) -> Result {
-        let pos = state.ledger.cons();
-        let index = self.ring.index(pos);
-        let [word0, word1] = self.entries.read(index)?;
-
-        self.errors.run(&self.dev, || {
-            dev_err!(
-                self.dev,
-                "command queue: {} ({:#018x} {:#018x}) rejected with error {}, skipped\n",
-                cmd::name(word0 as u8),
-                word0,
-                word1,
-                reason
-            );
-        });
-        self.entries
-            .write(index, Cmd::sync(SyncSignal::None).words())?;
-        self.fault(state, Fault::Rejected);
-        Ok(())
-    }
-
-    /// Lets the hardware try the CMD_SYNC again that found ATC invalidations unanswered.
-    fn retry_sync(&self, state: &mut State) {
-        self.errors.run(&self.dev, || {
-            dev_err!(
-                self.dev,
-                "command queue: an endpoint did not answer an ATC invalidation\n"
-            );
-        });
-        self.fault(state, Fault::AtcTimeout);
-    }
-
-    /// Lets the hardware try to fetch the command again, a few times.
-    fn retry_fetch(&self, state: &mut State) -> Result {
-        state.aborts += 1;
-        if state.aborts > ABORTS_MAX {
-            dev_err!(
-                self.dev,
-                "command queue: fetch of commands aborted again and again, giving up\n"
-            );
-            state.halted = Some(EIO);
-            return Err(EIO);
-        }
-        self.errors.run(&self.dev, || {
-            dev_err!(
-                self.dev,
-                "command queue: fetch of a command aborted, trying again\n"
-            );
-        });
-        Ok(())
-    }
-
-    fn fault(&self, state: &mut State, fault: Fault) {
-        state.ledger.fault(fault);
-        self.faulted.store(state.ledger.cons() + 1, Relaxed);
-    }
-
     fn complain(&self, cons: u64) {
         self.timeouts.run(&self.dev, || {
             let raw = |word: Result<u32>| word.unwrap_or(u32::MAX);
@@ -471,40 +372,5 @@ impl CmdQueue {
                 raw(self.regs.active_errors().map(|r| r.into_raw()))
             );
         });
-    }
-}
-
-/// How a submitter waits for the hardware: eagerly first, then with pauses, and not forever.
-struct Patience {
-    seen: u64,
-    since: Instant<Monotonic>,
-    looks: u32,
-}
-
-impl Patience {
-    fn new() -> Self {
-        Self {
-            seen: 0,
-            since: Instant::now(),
-            looks: 0,
-        }
-    }
-
-    /// Pauses before the next look; `cons` was the consumer's position in the last. `ETIMEDOUT` if
-    /// it is the same for [`TIMEOUT`].
-    fn spend(&mut self, cons: u64) -> Result {
-        if cons != self.seen {
-            self.seen = cons;
-            self.since = Instant::now();
-        } else if self.since.elapsed() > TIMEOUT {
-            return Err(ETIMEDOUT);
-        }
-
-        self.looks = self.looks.saturating_add(1);
-        if self.looks > EAGER_LOOKS {
-            udelay(LOOK_PERIOD);
-        }
-        cpu_relax();
-        Ok(())
     }
 }

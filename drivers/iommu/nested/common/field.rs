@@ -68,12 +68,12 @@ impl Field {
 }
 
 /// Declares a table of [`Field`] constants, one per line, as a data sheet does:
-/// `NAME = word [hi:lo];` or `NAME = word [bit];`. They are visible to the parent module.
+/// `NAME = word [hi:lo];` or `NAME = word [bit];`.
 macro_rules! fields {
     ($($(#[$meta:meta])* $name:ident = $word:literal [$hi:literal $(: $lo:literal)?];)+) => {
         $(
             $(#[$meta])*
-            pub(super) const $name: $crate::common::field::Field =
+            pub(crate) const $name: $crate::common::field::Field =
                 $crate::common::field::fields!(@field $word, $hi $(, $lo)?);
         )+
     };

@@ -18,4 +18,4 @@ pub(crate) mod invalidate;
 pub(crate) mod ste;
 
 #[cfg(any(test, CONFIG_KUNIT = "y"))]
-mod samples;
+pub(crate) mod samples;

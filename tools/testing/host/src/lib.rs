@@ -3,8 +3,8 @@
 //! The pure logic of the nested IOMMU driver, for the host.
 //!
 //! These are the very files that the kernel module is made of, at the same module paths. `cargo
-//! test` runs their unit tests, which are KUnit suites in the kernel, and the property tests, which
-//! need the standard library.
+//! test` runs their unit tests, which are KUnit suites in the kernel, and the property tests in
+//! `tests/`, which need the standard library.
 
 #[path = "../../../../drivers/iommu/nested"]
 mod nested {
@@ -17,3 +17,14 @@ mod nested {
 pub(crate) use nested::common;
 #[cfg(test)]
 pub(crate) use nested::smmu_v3;
+
+#[cfg(test)]
+#[path = "../tests"]
+mod properties {
+    mod entry;
+    mod event;
+    mod features;
+    mod guest;
+    mod invalidate;
+    mod ring;
+}

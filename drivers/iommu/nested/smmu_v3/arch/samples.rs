@@ -18,7 +18,7 @@ use super::{
 };
 
 /// An SMMU that has everything.
-pub(super) const RICH: Features = Features {
+pub(crate) const RICH: Features = Features {
     two_level_strtab: true,
     two_level_cdtab: true,
     coherent: true,
@@ -59,7 +59,7 @@ pub(super) const RICH: Features = Features {
 };
 
 /// An SMMU with both stages and nothing else.
-pub(super) const PLAIN: Features = Features {
+pub(crate) const PLAIN: Features = Features {
     two_level_strtab: false,
     two_level_cdtab: false,
     coherent: false,
@@ -93,14 +93,14 @@ pub(super) const PLAIN: Features = Features {
 };
 
 /// A context descriptor table of the host.
-pub(super) const CDS: CdTableConfig = CdTableConfig {
+pub(crate) const CDS: CdTableConfig = CdTableConfig {
     addr: 0x0000_f0f0_f0f0_f000,
     fmt: S1Fmt::TwoLevel64K,
     s1cdmax: 20,
 };
 
 /// A stage 2 with 4 KiB pages.
-pub(super) const STAGE2: Stage2Config = Stage2Config {
+pub(crate) const STAGE2: Stage2Config = Stage2Config {
     ttb: 0x000d_beef_dead_b000,
     tsz: 20,
     sl: 2,
@@ -113,7 +113,7 @@ pub(super) const STAGE2: Stage2Config = Stage2Config {
 };
 
 /// A stage 1 with 4 KiB pages.
-pub(super) const STAGE1: Stage1Config = Stage1Config {
+pub(crate) const STAGE1: Stage1Config = Stage1Config {
     ttb: 0x000d_beef_dead_b000,
     tsz: 16,
     tg: 0,

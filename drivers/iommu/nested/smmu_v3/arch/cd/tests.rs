@@ -21,7 +21,7 @@ fn state(i: usize) -> Cd {
     match i {
         0 => Cd::invalid(),
         // Left over from an address space: invalid whatever else there is.
-        1 => Cd([u64::MAX & !V.mask(), 1, 2, 3, 4, 5, 6, 7]),
+        1 => Cd([!V.mask(), 1, 2, 3, 4, 5, 6, 7]),
         _ => {
             let asid = if bit(0) { 778 } else { 1997 };
             let stage1 = Stage1Config {

@@ -217,4 +217,46 @@ mod tests {
         );
         assert_eq!(ledger.verdict(&(last + 1..last + 2)), Verdict::Executed);
     }
+
+    /// A ring that hardware consumes a random bit of at a time, with a fault every now and then.
+    #[test]
+    fn the_books_agree_with_a_model() {
+        const POSITIONS: usize = 512;
+        let ring = Ring { log2: 3 };
+        let mut ledger = Ledger::new(ring);
+        let mut faulty = [false; POSITIONS];
+        let (mut prod, mut cons) = (0u64, 0u64);
+        let mut seed = 0x9e37_79b9_7f4a_7c15u64;
+        let mut random = |below: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed % below
+        };
+
+        while prod < POSITIONS as u64 - ring.entries() {
+            let slots = 1 + random(ring.entries());
+            let fits = prod + slots <= cons + ring.entries();
+
+            assert_eq!(ledger.claim(slots), fits.then_some(prod..prod + slots));
+            prod += if fits { slots } else { 0 };
+
+            let goal = cons + random(prod - cons + 1);
+            assert_eq!(ledger.retire(ring.word(goal)), goal != cons);
+            cons = goal;
+            if cons < prod && random(4) == 0 {
+                faulty[cons as usize] = true;
+                ledger.fault(Fault::Rejected);
+            }
+
+            assert_eq!((ledger.prod(), ledger.cons()), (prod, cons));
+            for pos in cons.saturating_sub(2 * ring.entries())..cons {
+                let expected = match faulty[pos as usize] {
+                    true => Verdict::Faulted(pos, Fault::Rejected),
+                    false => Verdict::Executed,
+                };
+                assert_eq!(ledger.verdict(&(pos..pos + 1)), expected);
+            }
+        }
+    }
 }

@@ -303,7 +303,14 @@ impl<D: Driver> Ops<D> {
         dev: *mut bindings::device,
         args: *const bindings::of_phandle_args,
     ) -> c_int {
-        // SAFETY: See above. One cell is one ID.
-        unsafe { bindings::iommu_fwspec_add_ids(dev, (*args).args.as_ptr(), 1) }
+        // SAFETY: See above.
+        let args = unsafe { &*args };
+
+        // One cell is one ID.
+        if args.args_count != 1 {
+            return EINVAL.to_errno();
+        }
+        // SAFETY: See above.
+        unsafe { bindings::iommu_fwspec_add_ids(dev, args.args.as_ptr(), 1) }
     }
 }

@@ -25,14 +25,7 @@ impl<'a> Gather<'a> {
     pub fn range(&self) -> Option<(usize, usize, usize)> {
         let pgsize = self.pgsize();
 
-        // CAST: IOVAs are `unsigned long` in this API, which is as wide as `usize`.
-        (pgsize != 0).then(|| {
-            (
-                self.0.start as usize,
-                (self.0.end - self.0.start) as usize + 1,
-                pgsize,
-            )
-        })
+        (pgsize != 0).then(|| (self.0.start, self.0.end - self.0.start + 1, pgsize))
     }
 
     /// Whether the caller will flush everything later (a lazy DMA domain), so that nothing need be
@@ -56,8 +49,8 @@ impl<'a> Gather<'a> {
     ///
     /// The caller has [checked](Self::accepts) that it extends what is there.
     pub fn add(&mut self, iova: usize, size: usize, pgsize: usize) {
-        self.0.start = self.0.start.min(iova as _);
-        self.0.end = self.0.end.max((iova + size - 1) as _);
+        self.0.start = self.0.start.min(iova);
+        self.0.end = self.0.end.max(iova + size - 1);
         self.0.__bindgen_anon_1.pgsize = pgsize;
     }
 

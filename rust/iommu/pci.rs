@@ -19,7 +19,10 @@ use kernel::{
 /// # Invariants
 ///
 /// The pointer is valid for `'a`.
-pub struct PciEndpoint<'a>(NonNull<bindings::pci_dev>, core::marker::PhantomData<&'a Device>);
+pub struct PciEndpoint<'a>(
+    NonNull<bindings::pci_dev>,
+    core::marker::PhantomData<&'a Device>,
+);
 
 impl<'a> PciEndpoint<'a> {
     /// `dev` as a PCI function, if it is one.

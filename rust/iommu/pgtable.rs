@@ -165,8 +165,7 @@ impl<T: Tlb> PgTable<T> {
         // SAFETY: By the type's invariant `ops` is a member of a `struct io_pgtable`, whose `cfg`
         // does not change after its allocation.
         unsafe {
-            let table =
-                kernel::container_of!(self.ops.as_ptr(), bindings::io_pgtable, ops);
+            let table = kernel::container_of!(self.ops.as_ptr(), bindings::io_pgtable, ops);
             &(*table).cfg
         }
     }

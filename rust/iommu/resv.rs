@@ -35,8 +35,7 @@ impl<'a> ResvList<'a> {
     /// - [`ENOMEM`]
     pub fn add_sw_msi(&mut self, start: PhysAddr, length: usize) -> Result {
         // CAST: Small flags; `enum iommu_resv_type` is passed as an integer.
-        let prot =
-            (bindings::IOMMU_WRITE | bindings::IOMMU_NOEXEC | bindings::IOMMU_MMIO) as c_int;
+        let prot = (bindings::IOMMU_WRITE | bindings::IOMMU_NOEXEC | bindings::IOMMU_MMIO) as c_int;
 
         // SAFETY: No requirements.
         let region = unsafe {
@@ -60,6 +59,8 @@ impl<'a> ResvList<'a> {
     /// Adds what firmware reserves for the device: DT `iommu-addresses`, ACPI IORT RMRs.
     pub fn add_firmware(&mut self) {
         // SAFETY: Both pointers are valid by the type's invariants.
-        unsafe { bindings::rust_helper_iommu_dma_get_resv_regions(super::raw_dev(self.dev), self.list) };
+        unsafe {
+            bindings::rust_helper_iommu_dma_get_resv_regions(super::raw_dev(self.dev), self.list)
+        };
     }
 }

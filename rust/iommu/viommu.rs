@@ -71,22 +71,14 @@ pub trait Operations: Send + Sync + Sized + 'static {
     /// - [`EOPNOTSUPP`]: unknown `flags`.
     /// - [`EINVAL`], [`EFAULT`]: as [`UserData::read`].
     /// - [`EIO`]: a configuration that the hardware or the interface does not allow.
-    fn alloc_nested(
-        this: &Viommu<Self>,
-        flags: u32,
-        user: &UserData<'_>,
-    ) -> Result<Self::Nested>;
+    fn alloc_nested(this: &Viommu<Self>, flags: u32, user: &UserData<'_>) -> Result<Self::Nested>;
 
     /// Attaches a device to a nested domain, as [`Driver::attach`].
     ///
     /// # Errors
     ///
     /// As [`Driver::attach`], and [`ENOENT`] if a vDEVICE is needed and there is none.
-    fn attach(
-        this: &Viommu<Self>,
-        nested: &Self::Nested,
-        ep: &Endpoint<Self::Driver>,
-    ) -> Result;
+    fn attach(this: &Viommu<Self>, nested: &Self::Nested, ep: &Endpoint<Self::Driver>) -> Result;
 
     /// Invalidates what the guest asks for, and tells `array` how many of its entries were handled:
     /// issued to the hardware and completed.
@@ -98,12 +90,13 @@ pub trait Operations: Send + Sync + Sized + 'static {
     /// - [`ETIMEDOUT`]: the hardware does not answer.
     fn invalidate(this: &Viommu<Self>, array: &mut UserArray<'_>) -> Result;
 
-    /// Checks a new vDEVICE of this virtual IOMMU.
+    /// Checks a new vDEVICE of this virtual IOMMU, which the guest will know by `virtual_id`.
     ///
     /// # Errors
     ///
+    /// - [`EINVAL`]: not with this ID.
     /// - [`EOPNOTSUPP`]: not for this device.
-    fn check_vdevice(ep: &Endpoint<Self::Driver>) -> Result;
+    fn check_vdevice(ep: &Endpoint<Self::Driver>, virtual_id: u64) -> Result;
 }
 
 /// A virtual IOMMU: iommufd's object, and the driver's data behind it in the same allocation.
@@ -357,11 +350,14 @@ impl<V: Operations> Ops<V> {
 
     extern "C" fn vdevice_init(vdev: *mut bindings::iommufd_vdevice) -> c_int {
         // SAFETY: See above.
-        let ep = unsafe {
-            Endpoint::<V::Driver>::from_dev(bindings::iommufd_vdevice_to_device(vdev))
+        let (ep, id) = unsafe {
+            (
+                Endpoint::<V::Driver>::from_dev(bindings::iommufd_vdevice_to_device(vdev)),
+                (*vdev).virt_id,
+            )
         };
 
-        from_result(|| V::check_vdevice(ep).map(|()| 0))
+        from_result(|| V::check_vdevice(ep, id).map(|()| 0))
     }
 
     extern "C" fn attach_dev(

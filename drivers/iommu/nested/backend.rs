@@ -19,6 +19,9 @@ use kernel::{
     },
 };
 
+/// The most commands that [`Backend::invalidate`] takes at once.
+pub(crate) const BLOCK: usize = 63;
+
 /// An invalidation that was not carried out in full.
 pub(crate) struct Failed {
     /// How many commands, from the first, were issued and are complete.
@@ -51,10 +54,7 @@ pub(crate) trait Backend: iommu::Driver {
     /// - [`EINVAL`]: `parent` is not a nesting parent, or not one of `iommu`.
     /// - [`ENOSPC`]: the hardware has no tag left.
     /// - [`ENOMEM`]
-    fn new_guest(
-        iommu: &Instance<Self>,
-        parent: &Arc<Self::Paging>,
-    ) -> Result<Arc<Self::Guest>>;
+    fn new_guest(iommu: &Instance<Self>, parent: &Arc<Self::Paging>) -> Result<Arc<Self::Guest>>;
 
     /// Validates a first-stage configuration. Addresses in it are GPAs.
     ///
@@ -81,8 +81,8 @@ pub(crate) trait Backend: iommu::Driver {
         device: Option<GuestDevice<Self::Event>>,
     ) -> Result;
 
-    /// Carries out invalidation commands on behalf of a guest, in order. Returns when all are
-    /// complete, or at the first that is refused.
+    /// Carries out invalidation commands, at most [`BLOCK`], on behalf of a guest and in order.
+    /// Returns when all are complete, or all before the first that is refused.
     ///
     /// # Errors
     ///
@@ -95,12 +95,13 @@ pub(crate) trait Backend: iommu::Driver {
         devices: &impl GuestDevices<Self>,
     ) -> Result<(), Failed>;
 
-    /// Checks that a guest's invalidations can name `ep`.
+    /// Checks that a guest's invalidations can name `ep`, by `id`.
     ///
     /// # Errors
     ///
-    /// - [`EOPNOTSUPP`]: it has not exactly one ID.
-    fn check_guest_device(ep: &Endpoint<Self>) -> Result;
+    /// - [`EINVAL`]: `id` is more than what the hardware's commands hold.
+    /// - [`EOPNOTSUPP`]: the device has not exactly one ID of the hardware's.
+    fn check_guest_device(ep: &Endpoint<Self>, id: u64) -> Result;
 }
 
 /// The devices of a guest, by the IDs that it knows them by.

@@ -29,6 +29,7 @@ pub(crate) mod evtq;
 pub(crate) mod gerror;
 pub(crate) mod ids;
 pub(crate) mod irq;
+mod log;
 pub(crate) mod master;
 pub(crate) mod nested;
 pub(crate) mod ops;

@@ -10,7 +10,8 @@ use crate::{
         EventSink,
         Failed,
         GuestDevice,
-        GuestDevices, //
+        GuestDevices,
+        BLOCK, //
     },
     iommu::{
         self,
@@ -30,9 +31,6 @@ use kernel::{
     sync::Arc,
     transmute::AsBytes, //
 };
-
-/// How many invalidation commands are copied from user space and carried out at a time.
-const BLOCK: u32 = 63;
 
 /// The numbers by which the uAPI calls the formats of a [`Backend`].
 pub(crate) trait Abi: Backend {
@@ -85,11 +83,7 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
         B::parse_table(&this.guest, user.read(B::TABLE)?)
     }
 
-    fn attach(
-        this: &iommu::viommu::Viommu<Self>,
-        table: &B::Table,
-        ep: &Endpoint<B>,
-    ) -> Result {
+    fn attach(this: &iommu::viommu::Viommu<Self>, table: &B::Table, ep: &Endpoint<B>) -> Result {
         let device = match this.virtual_id(ep.dev()) {
             Ok(id) => Some(GuestDevice {
                 id,
@@ -118,8 +112,8 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
         result
     }
 
-    fn check_vdevice(ep: &Endpoint<B>) -> Result {
-        B::check_guest_device(ep)
+    fn check_vdevice(ep: &Endpoint<B>, virtual_id: u64) -> Result {
+        B::check_guest_device(ep, virtual_id)
     }
 }
 
@@ -132,11 +126,12 @@ fn invalidate_blocks<B: Abi<Viommu = Viommu<B>>>(
         return Err(EINVAL);
     }
 
-    let mut block = [B::Command::default(); BLOCK as usize];
+    let mut block = [B::Command::default(); BLOCK];
 
     while *done < array.len() {
-        // CAST: Not more than `BLOCK`.
-        let block = &mut block[..BLOCK.min(array.len() - *done) as usize];
+        // CAST: `u32` to `usize` widens.
+        let left = (array.len() - *done) as usize;
+        let block = &mut block[..left.min(BLOCK)];
 
         array.read(*done, block)?;
         let (handled, result) = match B::invalidate(&this.guest, block, &VDevices(this)) {

@@ -115,7 +115,7 @@ impl Domain {
     /// - [`EOPNOTSUPP`]: the SMMU has no such stage, or no page size that the kernel can use.
     /// - [`ENOSPC`]: all ASIDs, or VMIDs, are in use.
     /// - [`ENOMEM`]
-    pub(crate) fn new(
+    pub(crate) fn create(
         smmu: &Arc<Instance<SmmuV3>>,
         purpose: Purpose,
     ) -> Result<NewPaging<SmmuV3>> {

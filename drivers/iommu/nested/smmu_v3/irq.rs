@@ -19,7 +19,6 @@ use super::{
 use crate::iommu::Instance;
 use kernel::{
     device::Bound,
-    fmt,
     irq::{
         Flags,
         IrqReturn,
@@ -193,8 +192,7 @@ fn handle_event(smmu: &Instance<SmmuV3>, raw: [u64; 4]) {
         }
     }
 
-    // CAST: A vSID has 32 bits in the commands and events of the guest; of one that user space made
-    // larger it sees what fits.
+    // CAST: Checked when the vDEVICE was made.
     let reported = event.for_guest()
         && owner
             .as_ref()
@@ -211,7 +209,10 @@ fn handle_event(smmu: &Instance<SmmuV3>, raw: [u64; 4]) {
 /// Takes page requests off the queue until it is empty. Nobody asked for them: PRI is not enabled
 /// on any device. Each group is answered, or the device would wait for ever.
 fn drain_page_requests(smmu: &Instance<SmmuV3>) {
-    while let Ok(drained) = smmu.priq.drain(&smmu.regs, |raw| handle_page_request(smmu, raw)) {
+    while let Ok(drained) = smmu
+        .priq
+        .drain(&smmu.regs, |raw| handle_page_request(smmu, raw))
+    {
         if !drained.more {
             return;
         }
@@ -234,17 +235,15 @@ fn handle_page_request(smmu: &Instance<SmmuV3>, raw: [u64; 2]) {
     });
 
     if request.last && !request.is_stop_marker() {
-        let refusal = Cmd::pri_resp(request.sid, request.ssid, request.group, PriResponse::Failure);
+        let refusal = Cmd::pri_resp(
+            request.sid,
+            request.ssid,
+            request.group,
+            PriResponse::Failure,
+        );
 
         if smmu.cmdq.submit(&[refusal]).is_err() {
             dev_err!(smmu.dev(), "a page request stays unanswered\n");
         }
-    }
-}
-
-/// What the architecture's format says of itself, for the kernel's log.
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        core::fmt::Display::fmt(self, f)
     }
 }

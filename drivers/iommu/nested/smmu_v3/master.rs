@@ -127,6 +127,34 @@ pub(crate) struct Master {
     /// How the guest that the device belongs to knows it.
     #[pin]
     guest: Mutex<Option<GuestDevice<[u64; 4]>>>,
+    _pasids: Pasids,
+}
+
+/// The device's PASID capability, enabled if it has one, and disabled when dropped.
+struct Pasids {
+    dev: ARef<Device>,
+    /// log2 of how many PASIDs the device can use, 0 if none.
+    bits: u32,
+}
+
+impl Pasids {
+    /// A function that has no PASIDs still has its own traffic, so that this can't fail.
+    fn enable(dev: &Device) -> Self {
+        let max = PciEndpoint::new(dev).and_then(|pci| pci.enable_pasid().ok());
+
+        Self {
+            dev: dev.into(),
+            bits: max.and_then(u32::checked_ilog2).unwrap_or(0),
+        }
+    }
+}
+
+impl Drop for Pasids {
+    fn drop(&mut self) {
+        if let Some(pci) = PciEndpoint::new(&self.dev).filter(|_| self.bits != 0) {
+            pci.disable_pasid();
+        }
+    }
 }
 
 impl Master {
@@ -157,12 +185,12 @@ impl Master {
         }
         sids.sort_unstable();
 
-        let pci = PciEndpoint::new(dev);
-        // PASID before ATS. A function that has none still has its own traffic.
-        let pasids = pci.as_ref().and_then(|pci| pci.enable_pasid().ok());
+        // PASID before ATS.
+        let pasids = Pasids::enable(dev);
         let ats_capable = smmu.features.ats
             && spec.rc_ats()
-            && pci.is_some_and(|pci| pci.ats_supported() && pci.prepare_ats(stu(smmu)).is_ok());
+            && PciEndpoint::new(dev)
+                .is_some_and(|pci| pci.ats_supported() && pci.prepare_ats(stu(smmu)).is_ok());
 
         Ok(try_pin_init!(Self {
             dev: dev.into(),
@@ -170,7 +198,7 @@ impl Master {
             sids,
             ats_capable,
             canwbs: spec.rc_canwbs(),
-            cdtab <- CdTable::new(hw, &smmu.features, pasids.map_or(0, u32::ilog2)),
+            cdtab <- CdTable::new(hw, &smmu.features, pasids.bits),
             state <- new_mutex!(
                 State {
                     attachment: Attachment::Blocked,
@@ -180,6 +208,7 @@ impl Master {
                 "Master::state"
             ),
             guest <- new_mutex!(None, "Master::guest"),
+            _pasids: pasids,
         }? Error))
     }
 
@@ -204,13 +233,6 @@ impl Master {
     /// Whether the device's accesses are coherent whatever attributes they have.
     pub(crate) fn canwbs(&self) -> bool {
         self.canwbs
-    }
-
-    /// Ends the use of what [`Self::new`] has switched on.
-    pub(crate) fn disable(&self) {
-        if let Some(pci) = PciEndpoint::new(&self.dev) {
-            pci.disable_pasid();
-        }
     }
 
     /// Hands an event of the device to its guest, if it belongs to one. Returns whether it took it.
@@ -249,7 +271,12 @@ impl Master {
                 None,
             ),
             Request::Blocked => (Attachment::Blocked, &|_| Ste::abort(), false, None),
-            Request::Identity => (Attachment::Identity, &|_| Ste::bypass(features), false, None),
+            Request::Identity => (
+                Attachment::Identity,
+                &|_| Ste::bypass(features),
+                false,
+                None,
+            ),
             Request::Paging(domain) => match (domain.stage1(), domain.stage2()) {
                 (Some(_), _) => (
                     Attachment::Paging(domain.clone()),
@@ -361,10 +388,12 @@ impl Master {
         let ats = self.ats_capable;
         domain.targets().join(&self.pasid_usage(pasid, ats))?;
 
-        let written = self.write_cd(pasid, &Cd::stage1(&cfg, asid)).and_then(|()| {
-            let ste = Ste::stage1(&self.smmu.features, self.cdtab.config(), s1dss, ats);
-            self.write_stes(&ste)
-        });
+        let written = self
+            .write_cd(pasid, &Cd::stage1(&cfg, asid))
+            .and_then(|()| {
+                let ste = Ste::stage1(&self.smmu.features, self.cdtab.config(), s1dss, ats);
+                self.write_stes(&ste)
+            });
         if let Err(e) = written {
             let _ = self.write_cd(pasid, &Cd::invalid());
             domain.targets().leave(&self.pasid_usage(pasid, ats));
@@ -398,7 +427,9 @@ impl Master {
             self.invalidate_atc(Some(pasid));
         }
         if let Ok((_, domain)) = state.pasids.remove(i) {
-            domain.targets().leave(&self.pasid_usage(pasid, self.ats_capable));
+            domain
+                .targets()
+                .leave(&self.pasid_usage(pasid, self.ats_capable));
         }
 
         // With the last PASID the device's own traffic needs no descriptor table any more.
@@ -434,6 +465,14 @@ impl Master {
 
     fn write_stes(&self, ste: &Ste) -> Result {
         for &sid in &self.sids {
+            let old = self.smmu.strtab.read(sid)?;
+
+            dev_dbg!(
+                self.dev,
+                "StreamID {sid:#x}: {} -> {}\n",
+                old.decode(),
+                ste.decode()
+            );
             self.smmu.strtab.write(sid, ste, &self.smmu.cmdq)?;
         }
         Ok(())

@@ -27,7 +27,8 @@ use crate::{
         Backend,
         Failed,
         GuestDevice,
-        GuestDevices, //
+        GuestDevices,
+        BLOCK, //
     },
     iommu::{
         Endpoint,
@@ -39,9 +40,6 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-
-/// How many commands go to the queue at once.
-const BLOCK: usize = 63;
 
 /// A guest context: a second stage, and a VMID for what the guest makes of it.
 pub(crate) struct Guest {
@@ -82,9 +80,7 @@ impl Backend for SmmuV3 {
         let smmu = ep.iommu();
 
         smmu.features.nesting()
-            && (smmu.features.s2fwb
-                || ep.canwbs()
-                || smmu.coherency != NestingCoherency::Strict)
+            && (smmu.features.s2fwb || ep.canwbs() || smmu.coherency != NestingCoherency::Strict)
     }
 
     fn new_guest(iommu: &Instance<Self>, parent: &Arc<Domain>) -> Result<Arc<Guest>> {
@@ -110,7 +106,7 @@ impl Backend for SmmuV3 {
     }
 
     fn needs_device_id(vste: &VSte) -> bool {
-        vste.kind() == VSteKind::Translate || vste.kind() == VSteKind::Invalid
+        vste.kind() == VSteKind::Translate
     }
 
     fn attach_guest(
@@ -132,38 +128,38 @@ impl Backend for SmmuV3 {
         devices: &impl GuestDevices<Self>,
     ) -> Result<(), Failed> {
         let smmu = guest.parent.smmu();
-        let mut done = 0;
+        let mut admitted = [Cmd::default(); BLOCK];
+        let mut count = 0;
 
-        for block in commands.chunks(BLOCK) {
-            let mut admitted = [Cmd::default(); BLOCK];
-            let mut count = 0;
+        for (slot, raw) in admitted.iter_mut().zip(commands) {
+            let sid_of = |vsid: u32| devices.with(vsid.into(), |ep| ep.only_sid())?;
+            let raw = raw.map(u64::from_le);
 
-            for (slot, raw) in admitted.iter_mut().zip(block) {
-                let sid_of = |vsid: u32| devices.with(vsid.into(), |ep| ep.only_sid())?;
-                let raw = raw.map(u64::from_le);
-
-                match GuestCmd::admit(raw, &smmu.features, guest.vmid, sid_of) {
-                    Ok(cmd) => *slot = cmd,
-                    Err(_) => break,
-                }
-                count += 1;
+            match GuestCmd::admit(raw, &smmu.features, guest.vmid, sid_of) {
+                Ok(cmd) => *slot = cmd,
+                Err(_) => break,
             }
-
-            smmu.cmdq
-                .submit_sync(&admitted[..count])
-                .map_err(|failed| Failed {
-                    done: done + failed.done,
-                    error: failed.error,
-                })?;
-            done += count;
-            if count < block.len() {
-                return Err(Failed { done, error: EIO });
-            }
+            count += 1;
         }
-        Ok(())
+
+        // What comes before a refused command is carried out.
+        smmu.cmdq
+            .submit_sync(&admitted[..count])
+            .map_err(|failed| Failed {
+                done: failed.done,
+                error: failed.error,
+            })?;
+        match count == commands.len() {
+            true => Ok(()),
+            false => Err(Failed {
+                done: count,
+                error: EIO,
+            }),
+        }
     }
 
-    fn check_guest_device(ep: &Endpoint<Self>) -> Result {
+    fn check_guest_device(ep: &Endpoint<Self>, id: u64) -> Result {
+        u32::try_from(id)?;
         ep.only_sid().map(|_| ()).ok_or(EOPNOTSUPP)
     }
 }

@@ -86,17 +86,11 @@ impl Driver for SmmuV3 {
     }
 
     fn added(ep: &Arc<Endpoint<Self>>) -> Result {
-        let result = ep.iommu().adopt(ep);
-
-        if result.is_err() {
-            ep.disable();
-        }
-        result
+        ep.iommu().adopt(ep)
     }
 
     fn release(ep: &Endpoint<Self>) {
         ep.iommu().forget(ep.sids());
-        ep.disable();
     }
 
     fn capable(ep: &Endpoint<Self>, cap: Capability) -> bool {
@@ -138,7 +132,7 @@ impl Driver for SmmuV3 {
             _ => return Err(EOPNOTSUPP),
         };
 
-        Domain::new(ep.iommu(), purpose)
+        Domain::create(ep.iommu(), purpose)
     }
 
     fn attach(ep: &Endpoint<Self>, target: Target<'_, Self>) -> Result {

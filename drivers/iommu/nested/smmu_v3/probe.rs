@@ -26,7 +26,6 @@ use kernel::{
     sync::Arc, //
 };
 
-
 /// The platform driver of SMMUs.
 pub(crate) struct Platform;
 

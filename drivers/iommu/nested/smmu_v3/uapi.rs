@@ -45,8 +45,7 @@ const _: () = {
     use crate::backend::Backend;
 
     assert!(
-        size_of::<<SmmuV3 as Backend>::RawTable>()
-            == size_of::<bindings::iommu_hwpt_arm_smmuv3>()
+        size_of::<<SmmuV3 as Backend>::RawTable>() == size_of::<bindings::iommu_hwpt_arm_smmuv3>()
     );
     assert!(
         size_of::<<SmmuV3 as Backend>::Command>()

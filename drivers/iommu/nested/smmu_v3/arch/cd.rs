@@ -72,12 +72,6 @@ impl Cd {
         &self.0
     }
 
-    /// A descriptor as it was read from the table.
-    #[inline]
-    pub(crate) const fn from_words(words: [u64; 8]) -> Self {
-        Self(words)
-    }
-
     /// No address space: transactions that name it are terminated with an event.
     pub(crate) const fn invalid() -> Self {
         Self([0; 8])

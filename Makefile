@@ -49,7 +49,7 @@ overlay: source ## put the driver in the source KSRC= (without: in a copy, build
 suites := $(shell scripts/check.sh --list)
 .PHONY: $(addprefix check-,$(suites))
 $(addprefix check-,$(suites)): check-%:
-	@scripts/check.sh $*
+	@scripts/check.sh $(sort build $*)
 
 ##@ Other
 .PHONY: shell tools-shell clean distclean help

@@ -3,16 +3,19 @@
 # check.sh [SUITE...]: builds what is missing, runs the suites (without a name:
 # all), prints what failed and, as the last line, "N passed, N failed, N skipped".
 # A suite is a script in scripts/suite that prints TAP; file descriptor 3 is for
-# the progress of builds. The results stay in build/results.
+# the progress of builds. The results stay in build/results. Suites that only
+# test run side by side, as many as there are JOBS.
 
 . "$(dirname "$0")/lib.sh"
 
-# Quick ones first: who broke the format should not wait for the kernels.
-suites=(build lint host-test rustdoc kunit selftests selftests-smp4 coherency
-	dma-api reload reference overlay sanitizers)
+# These build, with all processors.
+builders=(build overlay)
+# These do not: the longest first.
+testers=(selftests-smp4 sanitizers selftests coherency reload reference dma-api kunit
+	lint host-test rustdoc)
 
 if [ "${1-}" = --list ]; then
-	printf '%s\n' "${suites[@]}"
+	printf '%s\n' "${builders[@]}" "${testers[@]}"
 	exit 0
 fi
 
@@ -35,26 +38,52 @@ run_suite() { # NAME
 	fi
 	read -r passed failed skipped < <(count "$tap")
 	ms=$(((${EPOCHREALTIME/./} - start) / 1000))
-	printf '[%4d.%ds] %-16s%4d passed,%3d failed,%3d skipped\n' $((ms / 1000)) \
-		$((ms % 1000 / 100)) "$name" "$passed" "$failed" "$skipped"
-	# Each failure with the diagnostics that follow it; each reason to skip.
-	awk '/^not ok / { print "    " $0; show = 1; next }
-		/^ok .*# SKIP/ { print "    " $0; show = 0; next }
-		/^#/ && show && shown[NR - FNR]++ < 200 { print "      " $0; next }
-		{ show = 0 }' "$tap"
+	# In one piece, as others run at the same time: each failure with its
+	# diagnostics; each reason to skip with how often it came up.
+	printf '%s\n' "$(
+		printf '[%4d.%ds] %-16s%4d passed,%3d failed,%3d skipped\n' $((ms / 1000)) \
+			$((ms % 1000 / 100)) "$name" "$passed" "$failed" "$skipped"
+		awk '
+			# Numbered points have their diagnostics before them, ours after.
+			/^#/ { if (ours) print "      " $0; else before = before "      " $0 "\n"; next }
+			/^not ok / { print "    " $0; if (/^not ok [0-9]/) printf "%s", before }
+			/^ok .*# SKIP/ { sub(/.*# SKIP */, ""); reasons[$0]++ }
+			{ ours = /^not ok -/; before = "" }
+			END { for (reason in reasons) print "    " reasons[reason] " skipped: " reason }
+		' "$tap"
+	)"
+}
+
+for name; do
+	[ -x "$root/scripts/suite/$name" ] ||
+		die "no suite $name: there are $("$0" --list | tr '\n' ' ')"
+done
+
+# wanted NAME ARGUMENT...: is NAME among the arguments, or are there none?
+wanted() {
+	[ $# = 1 ] || [[ " ${*:2} " == *" $1 "* ]]
 }
 
 mkdir -p "$results" "$log"
-if [ $# -gt 0 ]; then
-	suites=("$@")
-	for name; do
-		[ -x "$root/scripts/suite/$name" ] || die "no suite $name: there are $("$0" --list | tr '\n' ' ')"
-	done
-fi
 rm -f "$results"/*.tap
-for name in "${suites[@]}"; do
-	run_suite "$name"
+for name in "${builders[@]}"; do
+	! wanted "$name" "$@" || run_suite "$name"
 done
+if [ -e "$results/build.tap" ] && grep -q '^not ok' "$results/build.tap"; then
+	echo "The build failed: only what needs no emulated machine is tested."
+	testers=(lint host-test)
+fi
+running=0
+for name in "${testers[@]}"; do
+	wanted "$name" "$@" || continue
+	[ $running -lt "$JOBS" ] || {
+		wait -n || true
+		running=$((running - 1))
+	}
+	run_suite "$name" &
+	running=$((running + 1))
+done
+wait
 read -r passed failed skipped < <(count "$results"/*.tap)
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

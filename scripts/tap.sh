@@ -29,7 +29,7 @@ kernel_log_is_clean() {
 	local reports='BUG:|WARNING:|Oops|KASAN|UBSAN|Kernel panic|Unable to handle|Call trace:|blocked for more than|rcu: INFO|DMA-API:.*(device driver|leak|overlap)|INFO: possible|invalid wait context|kmemleak: [0-9]+ new'
 	if grep -qE "$reports" "$file"; then
 		point 1 "kernel log is clean"
-		grep -nE -A 12 "$reports" "$file" | tr -d '\r' | head -n 60 | sed 's/^/# /'
+		grep -nE -A 30 "$reports" "$file" | awk 'NR <= 100 { sub(/\r/, ""); print "# " $0 }'
 	else
 		point 0 "kernel log is clean"
 	fi
@@ -45,7 +45,7 @@ guest() {
 	planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$raw" | tail -n 1)
 	seen=$(grep -c -E '^(not )?ok ' "$raw" || true)
 	finished=1
-	[ "$status" = 125 ] || [ "${planned:-none}" != "$seen" ] || finished=0
+	[ "$status" = 125 ] || [ "$seen" = 0 ] || [ "${planned:-none}" != "$seen" ] || finished=0
 	point $finished "machine ran to the end: ${planned:-none} points planned, $seen seen"
 	kernel_log_is_clean "$name"
 }

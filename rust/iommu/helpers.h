@@ -18,6 +18,17 @@ void rust_helper_iommu_resv_region_add(struct list_head *list,
 				       struct iommu_resv_region *region);
 
 bool rust_helper_of_dma_is_coherent(struct device *dev);
+
+/*
+ * The model and the flags of the SMMUv3 node in ACPI's IORT that @dev was made
+ * from; -ENODEV if it was not.
+ */
+int rust_helper_iort_smmu_v3(struct device *dev, u32 *model, u32 *flags);
+/* Calls @fn for each StreamID in IORT's RMR nodes that name the SMMU @dev. */
+void rust_helper_iort_for_each_rmr_sid(struct device *dev,
+				       void (*fn)(u32 sid, void *arg),
+				       void *arg);
+
 struct pci_dev *rust_helper_dev_to_pci(struct device *dev);
 
 int rust_helper_iommu_copy_struct_from_user(void *dst,

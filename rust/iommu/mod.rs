@@ -44,6 +44,7 @@ pub mod cache;
 mod domain;
 mod driver;
 mod endpoint;
+pub mod firmware;
 mod fwspec;
 mod gather;
 mod instance;
@@ -84,10 +85,4 @@ pub use self::{
 fn raw_dev(dev: &kernel::device::Device) -> *mut bindings::device {
     // CAST: `Device` is a transparent wrapper of `struct device`.
     core::ptr::from_ref(dev).cast_mut().cast()
-}
-
-/// Whether the accesses of `dev` are coherent with the CPU caches, by its device tree node.
-pub fn of_dma_is_coherent(dev: &kernel::device::Device) -> bool {
-    // SAFETY: A valid device.
-    unsafe { bindings::rust_helper_of_dma_is_coherent(raw_dev(dev)) }
 }

@@ -26,19 +26,34 @@ use kernel::{
     InPlaceModule, //
 };
 
+type PlatformDriver<T> = driver::Registration<platform::Adapter<T>>;
+
 #[pin_data]
 struct Nested {
     #[pin]
-    smmu_v3: driver::Registration<platform::Adapter<smmu_v3::probe::Platform>>,
+    device_tree: PlatformDriver<smmu_v3::probe::DeviceTree>,
+    iort: Option<Pin<KBox<PlatformDriver<smmu_v3::probe::Iort>>>>,
 }
 
 impl InPlaceModule for Nested {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        // SAFETY: Once, and before the driver below can probe anything.
+        // SAFETY: Once, and before the drivers below can probe anything.
         unsafe { smmu_v3::ops::init() };
 
         try_pin_init!(Self {
-            smmu_v3 <- driver::Registration::new(c"iommu-nested-smmu-v3", module),
+            device_tree <- driver::Registration::new(c"iommu-nested-smmu-v3", module),
+            // With arm_smmu_v3 present the name is taken, and the SMMUs in ACPI are that driver's.
+            iort: match KBox::pin_init(
+                driver::Registration::new(smmu_v3::probe::IORT_NAME, module),
+                GFP_KERNEL,
+            ) {
+                Ok(iort) => Some(iort),
+                Err(e) if e == EBUSY => {
+                    pr_info!("arm_smmu_v3 is present: leaving SMMUs in ACPI to it\n");
+                    None
+                }
+                Err(e) => return Err(e),
+            },
         })
     }
 }

@@ -3,7 +3,10 @@
 //! Finding SMMUs: the platform driver.
 
 use super::{
-    arch::features::Features,
+    arch::{
+        features::Features,
+        ste::Ste, //
+    },
     device::Smmu,
     irq,
     regs::Regs,
@@ -11,23 +14,38 @@ use super::{
     SmmuV3, //
 };
 use crate::iommu::{
-    of_dma_is_coherent,
+    firmware::{
+        for_each_rmr_sid,
+        of_dma_is_coherent,
+        IortSmmuV3, //
+    },
     Instance,
     Registration, //
 };
 use kernel::{
     device::{
         Bound,
-        Core, //
+        Core,
+        Device, //
     },
     of,
     platform,
     prelude::*,
+    str::CStr,
     sync::Arc, //
 };
 
-/// The platform driver of SMMUs.
-pub(crate) struct Platform;
+/// The platform driver of SMMUs in a device tree.
+pub(crate) struct DeviceTree;
+
+/// The platform driver of SMMUs in ACPI's IORT, which are found by the name of the driver.
+pub(crate) struct Iort;
+
+/// The name of the platform devices that ACPI's IORT makes of SMMUs.
+pub(crate) const IORT_NAME: &CStr = c"arm-smmu-v3";
+
+/// The model of an SMMU with page 0 of the registers alone.
+const MODEL_CAVIUM_CN99XX: u32 = 2;
 
 /// An SMMU that is in use.
 ///
@@ -51,11 +69,11 @@ impl Drop for PoweredOn {
 
 kernel::of_device_table!(
     OF_TABLE,
-    <Platform as platform::Driver>::IdInfo,
+    <DeviceTree as platform::Driver>::IdInfo,
     [(of::DeviceId::new(c"arm,smmu-v3"), ())]
 );
 
-impl platform::Driver for Platform {
+impl platform::Driver for DeviceTree {
     type IdInfo = ();
     type Data<'bound> = Running<'bound>;
 
@@ -65,15 +83,39 @@ impl platform::Driver for Platform {
         pdev: &'bound platform::Device<Core<'_>>,
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
-        start(pdev)
+        let coherent = of_dma_is_coherent(pdev.as_ref());
+
+        start(pdev, coherent)
     }
 }
 
-fn start<'a>(pdev: &'a platform::Device<Core<'_>>) -> Result<Running<'a>> {
-    let dev: &'a kernel::device::Device<Bound> = pdev.as_ref();
+impl platform::Driver for Iort {
+    type IdInfo = ();
+    type Data<'bound> = Running<'bound>;
+
+    fn probe<'bound>(
+        pdev: &'bound platform::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        let node = IortSmmuV3::of(pdev.as_ref()).ok_or(ENODEV)?;
+
+        if node.model == MODEL_CAVIUM_CN99XX {
+            dev_err!(
+                pdev,
+                "can't drive this SMMU: it has one page of registers\n"
+            );
+            return Err(ENODEV);
+        }
+        start(pdev, node.coherent())
+    }
+}
+
+/// Starts an SMMU whose table walks are coherent, or not, by what firmware says.
+fn start<'a>(pdev: &'a platform::Device<Core<'_>>, coherent: bool) -> Result<Running<'a>> {
+    let dev: &'a Device<Bound> = pdev.as_ref();
     let regs = Regs::new(pdev)?;
     let ids = regs.raw_ids()?;
-    let features = Features::decode(&ids, of_dma_is_coherent(dev)).map_err(|why| {
+    let features = Features::decode(&ids, coherent).map_err(|why| {
         dev_err!(pdev, "can't drive this SMMU: {}\n", why.as_str());
         ENODEV
     })?;
@@ -108,6 +150,7 @@ fn start<'a>(pdev: &'a platform::Device<Core<'_>>) -> Result<Running<'a>> {
     let on = PoweredOn(smmu.clone());
     let lines = irq::request(pdev, &smmu)?;
 
+    for_each_rmr_sid(dev, |sid| keep_running(dev, &smmu, sid));
     ready.start()?;
     Ok(Running {
         _registration: Registration::new(
@@ -121,10 +164,26 @@ fn start<'a>(pdev: &'a platform::Device<Core<'_>>) -> Result<Running<'a>> {
     })
 }
 
+/// Lets a device that firmware has left running go on until it is attached to something.
+fn keep_running(dev: &Device<Bound>, smmu: &Smmu, sid: u32) {
+    let kept = smmu.strtab.ensure(dev, sid).and_then(|()| {
+        let bypass = Ste::bypass(&smmu.features);
+
+        smmu.strtab.write(sid, &bypass, &smmu.cmdq)
+    });
+
+    if let Err(e) = kept {
+        dev_err!(
+            dev,
+            "StreamID {sid:#x} of a reserved memory range is stopped: {e:?}\n"
+        );
+    }
+}
+
 /// Tells the DMA API what the SMMU's own accesses, to tables and queues, can reach.
 fn set_dma_mask(pdev: &platform::Device<Core<'_>>, bits: u32) -> Result {
     use kernel::dma::{
-        Device,
+        Device as _,
         DmaMask, //
     };
 

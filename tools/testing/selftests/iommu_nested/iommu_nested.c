@@ -6,7 +6,10 @@
  * kselftest_harness.h keeps its lists per object file, hence one object file.
  */
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <linux/io.h>
+#include <linux/vfio.h>
 
 #include "kselftest_harness.h"
 
@@ -16,12 +19,17 @@
 #include "lib/smmuv3.h"
 #include "tests/common.h"
 
+#include "tests/host.c"
 #include "tests/hwpt.c"
 #include "tests/viommu.c"
 #include "tests/nested.c"
 #include "tests/vste.c"
+#include "tests/stage1.c"
+#include "tests/stage2.c"
+#include "tests/isolation.c"
 #include "tests/invalidate.c"
 #include "tests/invalidate_args.c"
 #include "tests/vevent.c"
+#include "tests/msi.c"
 
 TEST_HARNESS_MAIN

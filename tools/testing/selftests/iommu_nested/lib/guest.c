@@ -7,6 +7,19 @@
 #include "guest.h"
 #include "smmuv3.h"
 
+/*
+ * MADV_COLLAPSE makes huge pages even where the system's setting is not to, as
+ * it is on machines with little memory.
+ */
+static bool make_huge(unsigned char *start, size_t size)
+{
+	size_t at;
+
+	for (at = 0; at < size; at += MIB(2))
+		start[at] = 0;
+	return !madvise(start, size, MADV_COLLAPSE);
+}
+
 int guest_init(struct guest *guest, size_t size, __u64 gpa)
 {
 	size_t reserve = size + MIB(2);
@@ -21,10 +34,10 @@ int guest_init(struct guest *guest, size_t size, __u64 gpa)
 		munmap(map, ram - map);
 	if (map + reserve > ram + size)
 		munmap(ram + size, map + reserve - (ram + size));
-	/* Lets stage 2 use blocks; without huge pages it uses pages. */
-	madvise(ram, size, MADV_HUGEPAGE);
 
 	*guest = (struct guest){ .ram = ram, .size = size, .gpa = gpa };
+	madvise(ram, size / 2, MADV_NOHUGEPAGE);
+	guest->huge = make_huge(ram + size / 2, size - size / 2);
 	return 0;
 }
 

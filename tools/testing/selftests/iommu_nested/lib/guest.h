@@ -19,14 +19,20 @@
 
 #define GUEST_PAGE		4096UL
 
+/*
+ * The lower half of the RAM is made of small pages, the upper half of huge ones
+ * where the kernel has them: stage 2 maps the one with pages, the other with
+ * blocks.
+ */
 struct guest {
 	unsigned char *ram;		/* starts on a 2 MiB boundary */
 	size_t size;
+	bool huge;			/* the upper half is contiguous memory */
 	size_t used;
 	__u64 gpa;			/* where the RAM starts in the guest */
 };
 
-/** guest_init() - @size bytes of guest RAM that begin at @gpa */
+/** guest_init() - @size (a multiple of 4 MiB) bytes of guest RAM at @gpa */
 int guest_init(struct guest *guest, size_t size, __u64 gpa);
 void guest_free(struct guest *guest);
 

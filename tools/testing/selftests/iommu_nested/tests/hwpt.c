@@ -4,6 +4,7 @@
 FIXTURE(hwpt)
 {
 	struct host host;
+	__u32 id;
 };
 
 FIXTURE_VARIANT(hwpt)
@@ -25,14 +26,13 @@ FIXTURE_VARIANT_ADD(hwpt, stage2)
 FIXTURE_SETUP(hwpt)
 {
 	struct host *host = &self->host;
-	__u32 id;
 
-	host_up(_metadata, host, 1);
+	host_up(_metadata, host, 2);
 	if (_metadata->exit_code)
 		return;
 	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, host->edu[0].dev, host->ioas,
-					variant->flags, &id));
-	ASSERT_EQ(0, edu_attach(&host->edu[0], id));
+					variant->flags, &self->id));
+	ASSERT_EQ(0, edu_attach(&host->edu[0], self->id));
 }
 
 FIXTURE_TEARDOWN(hwpt)
@@ -79,4 +79,186 @@ TEST_F(hwpt, remap_moves_dma)
 	ASSERT_EQ(0, iommufd_ioas_map(host->fd, host->ioas, host->page[1],
 				      GUEST_PAGE, IOVA));
 	EXPECT_EQ(PAGE_B, hits(_metadata, host, &host->edu[0], IOVA));
+}
+
+/* A page goes, and its neighbours on both sides stay. */
+TEST_F(hwpt, unmap_is_exact)
+{
+	struct host *host = &self->host;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, iommufd_ioas_map(host->fd, host->ioas,
+					      host->page[i], GUEST_PAGE,
+					      IOVA + i * GUEST_PAGE));
+		ASSERT_EQ(BIT(i), hits(_metadata, host, &host->edu[0],
+				       IOVA + i * GUEST_PAGE));
+	}
+	ASSERT_EQ(0, iommufd_ioas_unmap(host->fd, host->ioas, IOVA + GUEST_PAGE,
+					GUEST_PAGE));
+	EXPECT_EQ(PAGE_A, hits(_metadata, host, &host->edu[0], IOVA));
+	EXPECT_EQ(NOWHERE, hits(_metadata, host, &host->edu[0],
+				IOVA + GUEST_PAGE));
+	EXPECT_EQ(PAGE_C, hits(_metadata, host, &host->edu[0],
+			       IOVA + 2 * GUEST_PAGE));
+}
+
+TEST_F(hwpt, read_only_mapping)
+{
+	struct host *host = &self->host;
+	unsigned int i;
+
+	for (i = 0; i < PAGE_WORDS; i++)
+		host->page[0][i] = ~marker(i);
+	ASSERT_EQ(0, iommufd_ioas_map_prot(host->fd, host->ioas, host->page[0],
+					   GUEST_PAGE, IOVA,
+					   IOMMU_IOAS_MAP_READABLE));
+	ASSERT_EQ(0, edu_load(&host->edu[0], IOVA, 0, GUEST_PAGE));
+	ASSERT_EQ(0, edu_store(&host->edu[0], page_gpa(host, PAGE_B), 0,
+			       GUEST_PAGE));
+	EXPECT_EQ(0, memcmp(host->page[0], host->page[1], GUEST_PAGE));
+	ASSERT_EQ(0, edu_store(&host->edu[0], IOVA, 8, 8));
+	EXPECT_EQ(~marker(0), host->page[0][0]);
+}
+
+/* Store at the start, in the middle and at the end of the huge pages. */
+static void check_large(struct __test_metadata *_metadata, struct host *host,
+			__u32 ioas, __u64 iova)
+{
+	const size_t size = GUEST_SIZE / 2;
+	unsigned char *va = host->ram.ram + size;
+	const size_t at[] = { 0, size / 2 - 8, size / 2, size - 8 };
+	unsigned int i;
+
+	ASSERT_EQ(0, iommufd_ioas_map(host->fd, ioas, va, size, iova));
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		__u64 *word = (__u64 *)(va + at[i]);
+
+		*word = 0;
+		ASSERT_EQ(0, edu_store(&host->edu[0], iova + at[i], i * 8, 8));
+		EXPECT_EQ(marker(i), *word) {
+			TH_LOG("offset %#zx of %#zx", at[i], size);
+		}
+	}
+	ASSERT_EQ(0, iommufd_ioas_unmap(host->fd, ioas, iova, size));
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		__u64 *word = (__u64 *)(va + at[i]);
+
+		*word = 0;
+		ASSERT_EQ(0, edu_store(&host->edu[0], iova + at[i], i * 8, 8));
+		EXPECT_EQ(0ULL, *word) {
+			TH_LOG("offset %#zx of %#zx after unmap", at[i], size);
+		}
+	}
+}
+
+#define LARGE_IOVA	0x1240000000ULL
+
+/* Aligned to 2 MiB on both sides: the driver may use blocks. */
+TEST_F(hwpt, large_aligned)
+{
+	check_large(_metadata, &self->host, self->host.ioas, LARGE_IOVA);
+}
+
+/* The same memory, one page off: no block fits anywhere. */
+TEST_F(hwpt, large_misaligned)
+{
+	check_large(_metadata, &self->host, self->host.ioas,
+		    LARGE_IOVA + GUEST_PAGE);
+}
+
+TEST_F(hwpt, large_without_huge_pages)
+{
+	struct host *host = &self->host;
+	struct iommu_option cmd = {
+		.size = sizeof(cmd),
+		.option_id = IOMMU_OPTION_HUGE_PAGES,
+		.op = IOMMU_OPTION_OP_SET,
+		.val64 = 0,
+	};
+	__u32 ioas, hwpt;
+
+	ASSERT_EQ(0, iommufd_ioas_alloc(host->fd, &ioas));
+	cmd.object_id = ioas;
+	ASSERT_EQ(0, ioctl(host->fd, IOMMU_OPTION, &cmd));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, host->edu[0].dev, ioas,
+					variant->flags, &hwpt));
+	ASSERT_EQ(0, edu_attach(&host->edu[0], hwpt));
+	check_large(_metadata, host, ioas, LARGE_IOVA);
+}
+
+/* The last page of the input range. */
+TEST_F(hwpt, highest_iova)
+{
+	struct host *host = &self->host;
+	struct iommu_iova_range ranges[16];
+	__u32 num = ARRAY_SIZE(ranges);
+	__u64 align, iova;
+
+	ASSERT_EQ(0, iommufd_ioas_ranges(host->fd, host->ioas, ranges, &num,
+					 &align));
+	ASSERT_LT(0U, num);
+	iova = ranges[num - 1].last + 1 - GUEST_PAGE;
+	ASSERT_EQ(0, iommufd_ioas_map(host->fd, host->ioas, host->page[2],
+				      GUEST_PAGE, iova));
+	EXPECT_EQ(PAGE_C, hits(_metadata, host, &host->edu[0], iova));
+}
+
+TEST_F(hwpt, two_devices)
+{
+	struct host *host = &self->host;
+
+	ASSERT_EQ(0, edu_attach(&host->edu[1], self->id));
+	EXPECT_EQ(PAGE_A, hits(_metadata, host, &host->edu[0],
+			       page_gpa(host, PAGE_A)));
+	EXPECT_EQ(PAGE_A, hits(_metadata, host, &host->edu[1],
+			       page_gpa(host, PAGE_A)));
+	ASSERT_EQ(0, edu_detach(&host->edu[0]));
+	EXPECT_EQ(NOWHERE, hits(_metadata, host, &host->edu[0],
+				page_gpa(host, PAGE_A)));
+	EXPECT_EQ(PAGE_A, hits(_metadata, host, &host->edu[1],
+			       page_gpa(host, PAGE_A)));
+	ASSERT_EQ(0, iommufd_ioas_unmap(host->fd, host->ioas, GUEST_GPA,
+					GUEST_SIZE));
+	EXPECT_EQ(NOWHERE, hits(_metadata, host, &host->edu[1],
+				page_gpa(host, PAGE_A)));
+}
+
+/* Another address space takes over, and the first one is really gone. */
+TEST_F(hwpt, replace)
+{
+	struct host *host = &self->host;
+	__u32 ioas, hwpt;
+
+	ASSERT_EQ(0, iommufd_ioas_alloc(host->fd, &ioas));
+	ASSERT_EQ(0, iommufd_ioas_map(host->fd, ioas, host->page[1], GUEST_PAGE,
+				      page_gpa(host, PAGE_A)));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, host->edu[0].dev, ioas,
+					variant->flags, &hwpt));
+	ASSERT_EQ(PAGE_A, hits(_metadata, host, &host->edu[0],
+			       page_gpa(host, PAGE_A)));
+	ASSERT_EQ(0, edu_attach(&host->edu[0], hwpt));
+	EXPECT_EQ(PAGE_B, hits(_metadata, host, &host->edu[0],
+			       page_gpa(host, PAGE_A)));
+	EXPECT_EQ(NOWHERE, hits(_metadata, host, &host->edu[0],
+				page_gpa(host, PAGE_B)));
+	EXPECT_EQ(0, iommufd_destroy(host->fd, self->id));
+	EXPECT_EQ(-EBUSY, iommufd_destroy(host->fd, hwpt));
+}
+
+/* Address spaces come and go: none of them leaks its ASID or VMID. */
+TEST_F_TIMEOUT(hwpt, hwpts_do_not_run_out, 120)
+{
+	struct host *host = &self->host;
+	__u32 ioas, id;
+	int i;
+
+	ASSERT_EQ(0, iommufd_ioas_alloc(host->fd, &ioas));
+	for (i = 0; i < 70000; i++) {
+		ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, host->edu[0].dev,
+						ioas, variant->flags, &id)) {
+			TH_LOG("page table number %d", i);
+		}
+		ASSERT_EQ(0, iommufd_destroy(host->fd, id));
+	}
 }

@@ -116,20 +116,19 @@ pub(crate) fn write<L: Layout<N>, S: Slot<N>, const N: usize>(
     let relaxed: [u64; N] = core::array::from_fn(|i| relaxed[i] & cur_used[i] & new_used[i]);
     let fill: [u64; N] = core::array::from_fn(|i| blend(new[i], cur[i], cur_used[i]));
     let is_critical = |i: usize| (fill[i] ^ new[i]) & new_used[i] & !relaxed[i] != 0;
-    let mut critical = (0..N).filter(|&i| is_critical(i));
 
-    match (critical.next(), critical.next()) {
-        (None, _) => {
+    match (0..N).filter(|&i| is_critical(i)).count() {
+        0 => {
             store(slot, 0..N, |i| new[i]);
             Transition::Hitless
         }
-        (Some(switch), None) => {
-            let others = || (0..N).filter(|&i| i != switch);
+        1 => {
+            let others = || (0..N).filter(|&i| !is_critical(i));
 
             if others().any(|i| fill[i] != cur[i]) {
                 store(slot, others(), |i| blend(new[i], fill[i], !relaxed[i]));
             }
-            store(slot, switch..switch + 1, |i| new[i]);
+            store(slot, (0..N).filter(|&i| is_critical(i)), |i| new[i]);
             store(slot, others(), |i| new[i]);
             Transition::Hitless
         }

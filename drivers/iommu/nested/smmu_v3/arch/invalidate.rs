@@ -174,8 +174,13 @@ fn level_hint(features: &Features, range: &Range, page_log2: u32) -> u64 {
     {
         return 0;
     }
-    // A level resolves `page_log2 - 3` bits of the address.
-    match (page_log2, (granule_log2 - page_log2) / (page_log2 - 3)) {
+    // The bits of the address that a level resolves.
+    let level_bits = match page_log2 {
+        12 => 9,
+        14 => 11,
+        _ => 13,
+    };
+    match (page_log2, (granule_log2 - page_log2) / level_bits) {
         (_, 0) => 3,
         (_, 1) => 2,
         (14, 2) if !features.ds => 0,

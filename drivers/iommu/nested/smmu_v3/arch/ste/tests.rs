@@ -172,6 +172,52 @@ mod cases {
     }
 
     #[test]
+    fn what_is_ignored() {
+        let used = |ste: &Ste| SteLayout::used(ste.words());
+        let abort = used(&Ste::abort());
+        let bypass = used(&Ste::bypass(&RICH));
+        let stage1 = used(&Ste::stage1(&RICH, &CDS, S1dss::Ssid0, true));
+        let stage2 = used(&Ste::stage2(&RICH, &STAGE2, 1, true));
+
+        assert_eq!(used(&Ste::from_words([!1; 8])), [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(abort, [0xf, 0, 0, 0, 0, 0, 0, 0]);
+        // What S1 and S2 prefixes mark, and EATS and MEV.
+        assert_eq!(bypass[0], 0x07f0_0000_0000_000f);
+        assert_eq!(bypass[1], !0xfa08_00ff);
+        assert_eq!(bypass[2..4], [0, 0]);
+        // S2FWB, MemAttr, MTCFG, ALLOCCFG, SHCFG; all of word 2 but S2VMID and S2S.
+        assert_eq!(stage1[0], u64::MAX);
+        assert_eq!(stage1[1], !0x31ff_0200_0000);
+        assert_eq!(stage1[2..4], [0x0200_0000_0000_ffff, 0]);
+        assert_eq!(stage2[0], 0x07f0_0000_0000_000f);
+        assert_eq!(stage2[1], !0xc800_00ff);
+        assert_eq!(stage2[2..4], [u64::MAX; 2]);
+    }
+
+    #[test]
+    fn ats_is_relaxed_only_where_it_merely_gates() {
+        let relaxed = |eats, s2s| {
+            let mut ste = *Ste::abort().words();
+
+            EATS.set(&mut ste, eats);
+            S2S.set(&mut ste, s2s);
+            [
+                SteLayout::relaxed(&ste, Ste::abort().words())[1],
+                SteLayout::relaxed(Ste::abort().words(), &ste)[1],
+            ]
+        };
+        let mev = 1 << 19;
+
+        for eats in [0, 1] {
+            assert_eq!(relaxed(eats, 0), [mev | 1 << 28; 2]);
+            assert_eq!(relaxed(eats, 1), [mev; 2]);
+        }
+        for eats in [2, 3] {
+            assert_eq!(relaxed(eats, 0), [mev; 2]);
+        }
+    }
+
+    #[test]
     fn abort_and_bypass() {
         let (abort, bypass) = (Ste::abort(), Ste::bypass(&RICH));
 

@@ -82,7 +82,7 @@ pub use self::{
 };
 
 /// The C side of a device.
-fn raw_dev(dev: &kernel::device::Device) -> *mut bindings::device {
+pub(crate) fn raw_dev(dev: &kernel::device::Device) -> *mut bindings::device {
     // CAST: `Device` is a transparent wrapper of `struct device`.
     core::ptr::from_ref(dev).cast_mut().cast()
 }

@@ -6,7 +6,8 @@
 //! - `common`: logic that belongs to no vendor and touches no hardware;
 //! - `backend`: what hardware offers to the front ends;
 //! - `frontend`: interfaces to user space;
-//! - `smmu_v3`: Arm SMMUv3.
+//! - `smmu_v3`: Arm SMMUv3;
+//! - `trace`, `params`, `ratelimit`, `table`: small things that all of them use.
 
 #[path = "../../../rust/iommu/mod.rs"]
 pub mod iommu;
@@ -18,6 +19,7 @@ mod params;
 mod ratelimit;
 mod smmu_v3;
 mod table;
+mod trace;
 
 use kernel::{
     driver,

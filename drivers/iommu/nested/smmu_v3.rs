@@ -16,13 +16,15 @@
 //! 2. `Master::state`
 //! 3. `Smmu::streams`
 //! 4. `Master::guest`
-//! 5. `StreamTable`'s and `CdTable`'s, `Ids`'
-//! 6. `Targets::list` (spinlock, interrupts off)
-//! 7. `CmdQueue::state` (spinlock, interrupts off)
+//! 5. `Smmu::guests`
+//! 6. `StreamTable`'s and `CdTable`'s, `Ids`'
+//! 7. `Targets::list` (spinlock, interrupts off)
+//! 8. `CmdQueue::state` (spinlock, interrupts off)
 
 pub(crate) mod arch;
 pub(crate) mod cdtab;
 pub(crate) mod cmdq;
+mod debugfs;
 pub(crate) mod device;
 pub(crate) mod domain;
 pub(crate) mod evtq;

@@ -11,6 +11,7 @@ use super::{
     evtq::ReadQueue,
     gerror::GlobalErrors,
     ids::Ids,
+    nested::Stats,
     regs::Regs,
     reset,
     strtab::StreamTable,
@@ -63,6 +64,9 @@ pub(crate) struct Smmu {
     /// Who owns which StreamID.
     #[pin]
     pub(crate) streams: Mutex<RBTree<u32, Arc<Endpoint<SmmuV3>>>>,
+    /// The guests that there are.
+    #[pin]
+    pub(crate) guests: Mutex<KVec<Arc<Stats>>>,
 }
 
 impl Smmu {
@@ -88,6 +92,7 @@ impl Smmu {
                 asids <- Ids::new(features.asid_bits),
                 vmids <- Ids::new(features.vmid_bits),
                 streams <- new_mutex!(RBTree::new(), "Smmu::streams"),
+                guests <- new_mutex!(KVec::new(), "Smmu::guests"),
                 errors: GlobalErrors::new(),
                 event_limit: RateLimit::new(),
                 coherency: nesting_coherency(),

@@ -194,9 +194,11 @@ fn handle_event(smmu: &Instance<SmmuV3>, raw: [u64; 4]) {
 
     // CAST: Checked when the vDEVICE was made.
     let reported = event.for_guest()
-        && owner
-            .as_ref()
-            .is_some_and(|ep| ep.report(|vsid| Event::relabel(raw, vsid as u32).map(u64::to_le)));
+        && owner.as_ref().is_some_and(|ep| {
+            ep.report(&event, |vsid| {
+                Event::relabel(raw, vsid as u32).map(u64::to_le)
+            })
+        });
 
     if !reported {
         smmu.event_limit.run(smmu.dev(), || match owner {

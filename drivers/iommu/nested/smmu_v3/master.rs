@@ -11,6 +11,7 @@ use super::{
     arch::{
         cd::Cd,
         cmd::Cmd,
+        event::Event,
         guest::{
             VSte,
             VSteKind, //
@@ -25,7 +26,10 @@ use super::{
         Domain,
         Purpose, //
     },
-    nested::Guest,
+    nested::{
+        Guest,
+        Stats, //
+    },
     tlb::{
         Targets,
         Usage, //
@@ -39,6 +43,7 @@ use crate::{
         Instance,
         PciEndpoint, //
     },
+    trace,
 };
 use kernel::{
     device::{
@@ -49,6 +54,7 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::Relaxed,
         Arc,
         Mutex, //
     },
@@ -109,6 +115,13 @@ struct State {
     ats: bool,
 }
 
+/// The guest that a device belongs to.
+struct Owner {
+    /// The device as the guest knows it.
+    device: GuestDevice<[u64; 4]>,
+    stats: Arc<Stats>,
+}
+
 /// The driver's data of a device behind the SMMU.
 #[pin_data]
 pub(crate) struct Master {
@@ -124,9 +137,8 @@ pub(crate) struct Master {
     cdtab: CdTable,
     #[pin]
     state: Mutex<State>,
-    /// How the guest that the device belongs to knows it.
     #[pin]
-    guest: Mutex<Option<GuestDevice<[u64; 4]>>>,
+    guest: Mutex<Option<Owner>>,
     _pasids: Pasids,
 }
 
@@ -236,11 +248,29 @@ impl Master {
     }
 
     /// Hands an event of the device to its guest, if it belongs to one. Returns whether it took it.
-    pub(crate) fn report(&self, event: impl FnOnce(u64) -> [u64; 4]) -> bool {
-        self.guest
-            .lock()
-            .as_ref()
-            .is_some_and(|guest| guest.events.report(&event(guest.id)).is_ok())
+    ///
+    /// `raw` is the event with the ID of the device in the guest; what `event` is of it is for the
+    /// record.
+    pub(crate) fn report(&self, event: &Event, raw: impl FnOnce(u64) -> [u64; 4]) -> bool {
+        let guest = self.guest.lock();
+        let Some(Owner { device, stats }) = &*guest else {
+            return false;
+        };
+        let raw = raw(device.id);
+        let result = device.events.report(&raw);
+
+        // CAST: The number of the event is the low byte of its record.
+        trace::event(
+            &self.dev,
+            Some(stats.vmid),
+            (u64::from_le(raw[0]) as u8).into(),
+            event.address,
+            &result,
+        );
+        if result.is_ok() {
+            stats.events.fetch_add(1, Relaxed);
+        }
+        result.is_ok()
     }
 
     /// Attaches the device's own traffic. May sleep.
@@ -330,9 +360,12 @@ impl Master {
         let old_usage = self.usage(&state.attachment, state.ats);
         self.stop_ats(&mut state, ats);
 
-        let written = self
-            .write_own_cd(&new)
-            .and_then(|()| self.write_stes(&ste_of(ats)));
+        let ste = ste_of(ats);
+        if let Attachment::Guest(guest) = &new {
+            let [word0, word1, ..] = *ste.words();
+            trace::entry(&self.dev, Some(guest.vmid()), word0, word1);
+        }
+        let written = self.write_own_cd(&new).and_then(|()| self.write_stes(&ste));
         let (new, result) = match written {
             Ok(()) => (new, Ok(())),
             Err(e) => {
@@ -347,7 +380,20 @@ impl Master {
         };
 
         // Events from here on are of the new attachment.
-        *self.guest.lock() = device.filter(|_| result.is_ok());
+        let guest_tag = match &new {
+            Attachment::Guest(guest) => {
+                *self.guest.lock() = device.map(|device| Owner {
+                    device,
+                    stats: guest.stats().clone(),
+                });
+                Some(guest.vmid())
+            }
+            _ => {
+                *self.guest.lock() = None;
+                None
+            }
+        };
+        trace::attach(&self.dev, guest_tag, &result);
         self.start_ats(&mut state, ats && result.is_ok(), None);
 
         let old = core::mem::replace(&mut state.attachment, new);

@@ -35,16 +35,35 @@ use crate::{
         Instance, //
     },
     params::NestingCoherency,
+    trace,
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
 };
 
 /// A guest context: a second stage, and a VMID for what the guest makes of it.
 pub(crate) struct Guest {
     parent: Arc<Domain>,
-    vmid: u16,
+    stats: Arc<Stats>,
+}
+
+/// What a guest has had done.
+pub(crate) struct Stats {
+    /// Its VMID.
+    pub(crate) vmid: u16,
+    /// Invalidation commands that were carried out.
+    pub(crate) commands: Atomic<u64>,
+    /// Calls that came to a command which was refused.
+    pub(crate) refused: Atomic<u64>,
+    /// Events that were handed over.
+    pub(crate) events: Atomic<u64>,
 }
 
 impl Guest {
@@ -55,14 +74,24 @@ impl Guest {
 
     /// The guest's VMID.
     pub(crate) fn vmid(&self) -> u16 {
-        self.vmid
+        self.stats.vmid
+    }
+
+    /// What the guest has had done.
+    pub(crate) fn stats(&self) -> &Arc<Stats> {
+        &self.stats
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.parent.targets().remove_guest(self.vmid);
-        self.parent.smmu().vmids.give(self.vmid);
+        let smmu = self.parent.smmu();
+
+        smmu.guests
+            .lock()
+            .retain(|stats| !Arc::ptr_eq(stats, &self.stats));
+        self.parent.targets().remove_guest(self.vmid());
+        smmu.vmids.give(self.vmid());
     }
 }
 
@@ -89,15 +118,26 @@ impl Backend for SmmuV3 {
         }
 
         let vmid = iommu.vmids.take()?;
-        if let Err(e) = parent.targets().add_guest(vmid) {
-            iommu.vmids.give(vmid);
-            return Err(e);
-        }
-        // From here on, dropping it undoes both.
+        let stats = Stats {
+            vmid,
+            commands: Atomic::new(0),
+            refused: Atomic::new(0),
+            events: Atomic::new(0),
+        };
+        let added = Arc::new(stats, GFP_KERNEL_ACCOUNT)
+            .map_err(Error::from)
+            .and_then(|stats| parent.targets().add_guest(vmid).map(|()| stats))
+            .inspect_err(|_| iommu.vmids.give(vmid));
+
+        // From here on, dropping it undoes everything.
         let guest = Guest {
             parent: parent.clone(),
-            vmid,
+            stats: added?,
         };
+        iommu
+            .guests
+            .lock()
+            .push(guest.stats.clone(), GFP_KERNEL_ACCOUNT)?;
         Ok(Arc::new(guest, GFP_KERNEL_ACCOUNT)?)
     }
 
@@ -135,7 +175,7 @@ impl Backend for SmmuV3 {
             let sid_of = |vsid: u32| devices.with(vsid.into(), |ep| ep.only_sid())?;
             let raw = raw.map(u64::from_le);
 
-            match GuestCmd::admit(raw, &smmu.features, guest.vmid, sid_of) {
+            match GuestCmd::admit(raw, &smmu.features, guest.vmid(), sid_of) {
                 Ok(cmd) => *slot = cmd,
                 Err(_) => break,
             }
@@ -143,19 +183,28 @@ impl Backend for SmmuV3 {
         }
 
         // What comes before a refused command is carried out.
-        smmu.cmdq
-            .submit_sync(&admitted[..count])
-            .map_err(|failed| Failed {
-                done: failed.done,
-                error: failed.error,
-            })?;
-        match count == commands.len() {
-            true => Ok(()),
-            false => Err(Failed {
-                done: count,
-                error: EIO,
-            }),
-        }
+        let (done, result) = match smmu.cmdq.submit_sync(&admitted[..count]) {
+            Ok(()) if count < commands.len() => {
+                guest.stats.refused.fetch_add(1, Relaxed);
+                (count, Err(EIO))
+            }
+            Ok(()) => (count, Ok(())),
+            Err(failed) => (failed.done, Err(failed.error)),
+        };
+
+        // CAST: Numbers of not more than `BLOCK`; an opcode is a byte.
+        guest.stats.commands.fetch_add(done as u64, Relaxed);
+        trace::invalidate(
+            Some(guest.vmid()),
+            commands
+                .first()
+                .map_or(0, |raw| u64::from_le(raw[0]) as u8)
+                .into(),
+            commands.len() as u32,
+            done as u32,
+            &result,
+        );
+        result.map_err(|error| Failed { done, error })
     }
 
     fn check_guest_device(ep: &Endpoint<Self>, id: u64) -> Result {

@@ -7,6 +7,7 @@ use super::{
         features::Features,
         ste::Ste, //
     },
+    debugfs,
     device::Smmu,
     irq,
     regs::Regs,
@@ -49,8 +50,10 @@ const MODEL_CAVIUM_CN99XX: u32 = 2;
 
 /// An SMMU that is in use.
 ///
-/// Fields are dropped in this order: devices first, then interrupts, then the hardware is stopped.
+/// Fields are dropped in this order: files and devices first, then interrupts, then the hardware is
+/// stopped.
 pub(crate) struct Running<'a> {
+    _files: debugfs::Files,
     _registration: Registration<'a, SmmuV3>,
     _lines: irq::Lines<'a>,
     _on: PoweredOn,
@@ -153,6 +156,7 @@ fn start<'a>(pdev: &'a platform::Device<Core<'_>>, coherent: bool) -> Result<Run
     for_each_rmr_sid(dev, |sid| keep_running(dev, &smmu, sid));
     ready.start()?;
     Ok(Running {
+        _files: debugfs::create(&smmu)?,
         _registration: Registration::new(
             dev,
             smmu.clone(),

@@ -14,13 +14,16 @@ use super::{
     CmdQueue,
     State, //
 };
-use crate::smmu_v3::{
-    arch::cmd::{
-        self,
-        Cmd,
-        SyncSignal, //
+use crate::{
+    smmu_v3::{
+        arch::cmd::{
+            self,
+            Cmd,
+            SyncSignal, //
+        },
+        regs, //
     },
-    regs, //
+    trace,
 };
 
 /// How many aborted fetches of the same command are put down to bad luck.
@@ -64,6 +67,7 @@ impl CmdQueue {
         let index = self.ring.index(pos);
         let [word0, word1] = self.entries.read(index)?;
 
+        trace::command_error(&self.dev, word0, word1, reason);
         self.errors.run(&self.dev, || {
             dev_err!(
                 self.dev,

@@ -6,6 +6,7 @@
  * kselftest_harness.h keeps its lists per object file, hence one object file.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <linux/io.h>
@@ -31,5 +32,10 @@
 #include "tests/invalidate_args.c"
 #include "tests/vevent.c"
 #include "tests/msi.c"
+#include "tests/pasid.c"
+#include "tests/lifetime.c"
+#include "tests/hostile.c"
+#include "tests/stress.c"
+#include "tests/dma_api.c"
 
 TEST_HARNESS_MAIN

@@ -39,7 +39,7 @@ unsigned int edu_count(void)
 	return n;
 }
 
-static int edu_enable(struct edu *edu)
+int edu_enable(struct edu *edu)
 {
 	struct vfio_region_info config = {
 		.argsz = sizeof(config),
@@ -106,8 +106,7 @@ int edu_open(struct edu *edu, unsigned int nth, int iommufd)
 {
 	int rc;
 
-	memset(edu, 0, sizeof(*edu));
-	edu->fd = -1;
+	*edu = (struct edu){ .nth = nth, .fd = -1 };
 	rc = pci_find(EDU_VENDOR, EDU_DEVICE, nth, edu->bdf);
 	if (rc)
 		return rc;

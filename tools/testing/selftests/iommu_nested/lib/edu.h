@@ -17,6 +17,7 @@
 #define EDU_BUFFER_SIZE		4096
 
 struct edu {
+	unsigned int nth;		/* of the machine's edu devices */
 	char bdf[16];			/* 0000:00:02.0 */
 	int fd;				/* vfio device */
 	__u32 dev;			/* iommufd's ID of the bound device */
@@ -44,6 +45,8 @@ int edu_attach(struct edu *edu, __u32 pt);
 int edu_attach_pasid(struct edu *edu, __u32 pasid, __u32 pt);
 int edu_detach(struct edu *edu);
 int edu_reset(struct edu *edu);
+/** edu_enable() - memory decoding and bus mastering, which a reset turns off */
+int edu_enable(struct edu *edu);
 
 /** edu_load() - DMA from memory into the buffer at @offset; waits for the end */
 int edu_load(struct edu *edu, __u64 iova, __u32 offset, __u32 len);

@@ -49,8 +49,7 @@ TEST_F(hwpt, dma_both_ways)
 	for (i = 0; i < PAGE_WORDS; i++)
 		host->page[0][i] = ~marker(i);
 	memset(host->page[1], 0, GUEST_PAGE);
-	ASSERT_EQ(0, edu_load(&host->edu[0], page_gpa(host, PAGE_A), 0,
-			      GUEST_PAGE));
+	ASSERT_EQ(0, load(&host->edu[0], page_gpa(host, PAGE_A), GUEST_PAGE));
 	ASSERT_EQ(0, edu_store(&host->edu[0], page_gpa(host, PAGE_B), 0,
 			       GUEST_PAGE));
 	EXPECT_EQ(0, memcmp(host->page[0], host->page[1], GUEST_PAGE));
@@ -113,7 +112,7 @@ TEST_F(hwpt, read_only_mapping)
 	ASSERT_EQ(0, iommufd_ioas_map_prot(host->fd, host->ioas, host->page[0],
 					   GUEST_PAGE, IOVA,
 					   IOMMU_IOAS_MAP_READABLE));
-	ASSERT_EQ(0, edu_load(&host->edu[0], IOVA, 0, GUEST_PAGE));
+	ASSERT_EQ(0, load(&host->edu[0], IOVA, GUEST_PAGE));
 	ASSERT_EQ(0, edu_store(&host->edu[0], page_gpa(host, PAGE_B), 0,
 			       GUEST_PAGE));
 	EXPECT_EQ(0, memcmp(host->page[0], host->page[1], GUEST_PAGE));

@@ -59,7 +59,7 @@ TEST_F(nested, translate)
 
 	for (i = 0; i < PAGE_WORDS; i++)
 		host->page[2][i] = ~marker(i);
-	ASSERT_EQ(0, edu_load(vm->edu, IOVA, 0, GUEST_PAGE));
+	ASSERT_EQ(0, load(vm->edu, IOVA, GUEST_PAGE));
 	ASSERT_EQ(0, edu_store(vm->edu, IOVA + GUEST_PAGE, 0, GUEST_PAGE));
 	EXPECT_EQ(0, memcmp(host->page[2], host->page[3], GUEST_PAGE));
 }
@@ -123,7 +123,7 @@ TEST_F(nested, read_only_page)
 	vm_map(_metadata, vm, IOVA + GUEST_PAGE, PAGE_B);
 	ASSERT_EQ(0, edu_attach(vm->edu, vm->hwpt));
 
-	ASSERT_EQ(0, edu_load(vm->edu, IOVA, 0, GUEST_PAGE));
+	ASSERT_EQ(0, load(vm->edu, IOVA, GUEST_PAGE));
 	ASSERT_EQ(0, edu_store(vm->edu, IOVA + GUEST_PAGE, 0, GUEST_PAGE));
 	EXPECT_EQ(0, memcmp(host->page[0], host->page[1], GUEST_PAGE));
 	ASSERT_EQ(0, edu_store(vm->edu, IOVA, 8, 8));

@@ -104,7 +104,7 @@ TEST_F(vevent, translation_fault_of_a_read)
 	struct vevent event;
 
 	ASSERT_EQ(0, edu_attach(vm->edu, vm->hwpt));
-	ASSERT_EQ(0, edu_load(vm->edu, IOVA, 0, 4));
+	ASSERT_EQ(0, load(vm->edu, IOVA, 4));
 	expect_event(_metadata, self->fd, vm, EVT_F_TRANSLATION, &event);
 	EXPECT_EQ(IOVA, EVT2_ADDRESS(event.data.evt));
 	EXPECT_EQ(1ULL, EVT1_RNW(event.data.evt));

@@ -109,6 +109,8 @@ pub(crate) enum Request<'a> {
 
 struct State {
     attachment: Attachment,
+    /// The attached domain counts on the device's use of ATS.
+    attached_ats: bool,
     /// The domains of PASIDs.
     pasids: KVec<(u32, Arc<Domain>)>,
     /// ATS is on, at the device and in its entry.
@@ -214,6 +216,7 @@ impl Master {
             state <- new_mutex!(
                 State {
                     attachment: Attachment::Blocked,
+                    attached_ats: false,
                     pasids: KVec::new(),
                     ats: false,
                 },
@@ -357,7 +360,7 @@ impl Master {
             targets.join(&usage)?;
         }
 
-        let old_usage = self.usage(&state.attachment, state.ats);
+        let old_usage = self.usage(&state.attachment, state.attached_ats);
         self.stop_ats(&mut state, ats);
 
         let ste = ste_of(ats);
@@ -397,6 +400,7 @@ impl Master {
         self.start_ats(&mut state, ats && result.is_ok(), None);
 
         let old = core::mem::replace(&mut state.attachment, new);
+        state.attached_ats = ats && result.is_ok();
         if let Some(targets) = old.targets() {
             targets.leave(&old_usage);
         }

@@ -16,7 +16,6 @@ pub(crate) struct Cmd([u64; 2]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Opcode {
-    PrefetchConfig = 0x01,
     CfgiSte = 0x03,
     CfgiSteRange = 0x04,
     CfgiCd = 0x05,
@@ -37,7 +36,7 @@ pub(crate) enum Opcode {
 
 fields! {
     OPCODE          = 0 [7:0];
-    // CMD_CFGI_*, CMD_PREFETCH_CONFIG, CMD_ATC_INV, CMD_PRI_RESP, CMD_RESUME
+    // CMD_CFGI_*, CMD_ATC_INV, CMD_PRI_RESP, CMD_RESUME
     GLOBAL          = 0 [9];
     SSV             = 0 [11];
     SSID            = 0 [31:12];
@@ -74,6 +73,10 @@ pub(super) const ATC_SIZE_ALL: u32 = 52;
 /// What a completed PCIe page request is answered with (4.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+#[allow(
+    dead_code,
+    reason = "all encodings, whether the driver uses them or not"
+)]
 pub(crate) enum PriResponse {
     /// A permanent error, such as page requests being disabled: the endpoint is to stop asking.
     Failure = 0,
@@ -86,6 +89,10 @@ pub(crate) enum PriResponse {
 /// What becomes of a stalled transaction (4.7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+#[allow(
+    dead_code,
+    reason = "all encodings, whether the driver uses them or not"
+)]
 pub(crate) enum ResumeAction {
     /// Complete it without effect: reads give zero, writes are ignored.
     Terminate = 0,
@@ -97,6 +104,10 @@ pub(crate) enum ResumeAction {
 
 /// How a CMD_SYNC tells that it is complete, besides that it is consumed (4.7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    dead_code,
+    reason = "all encodings, whether the driver uses them or not"
+)]
 pub(crate) enum SyncSignal {
     /// Not at all.
     None,
@@ -153,11 +164,6 @@ impl Cmd {
         cmd
     }
 
-    /// Fetch the configuration of `sid` ahead of its first use; a hint.
-    pub(crate) const fn prefetch_cfg(sid: u32) -> Self {
-        Self::for_stream(Opcode::PrefetchConfig, sid)
-    }
-
     /// Forget the STE of `sid`, and the level 1 descriptor that leads to it unless `leaf`.
     pub(crate) const fn cfgi_ste(sid: u32, leaf: bool) -> Self {
         let mut cmd = Self::for_stream(Opcode::CfgiSte, sid);
@@ -181,11 +187,6 @@ impl Cmd {
         SSID.set(&mut cmd.0, ssid as u64);
         CFGI_LEAF.set(&mut cmd.0, leaf as u64);
         cmd
-    }
-
-    /// Forget all context descriptors of `sid`.
-    pub(crate) const fn cfgi_cd_all(sid: u32) -> Self {
-        Self::for_stream(Opcode::CfgiCdAll, sid)
     }
 
     /// Drop all stage 1 TLB entries of a VMID, nested ones included.
@@ -275,11 +276,6 @@ impl Cmd {
     #[inline]
     pub(crate) const fn opcode(&self) -> u8 {
         OPCODE.get(&self.0) as u8
-    }
-
-    /// The architecture's name for the command.
-    pub(crate) fn name(&self) -> &'static str {
-        name(self.opcode())
     }
 }
 

@@ -13,7 +13,6 @@ mod cases {
         let sid = 0x1234_5678;
         let words = |cmd: Cmd| *cmd.words();
 
-        assert_eq!(words(Cmd::prefetch_cfg(sid)), [0x1234_5678_0000_0001, 0]);
         assert_eq!(words(Cmd::cfgi_ste(sid, true)), [0x1234_5678_0000_0003, 1]);
         assert_eq!(words(Cmd::cfgi_ste(sid, false)), [0x1234_5678_0000_0003, 0]);
         assert_eq!(words(Cmd::cfgi_all()), [0x04, 31]);
@@ -25,7 +24,6 @@ mod cases {
             words(Cmd::cfgi_cd(sid, 1, false)),
             [0x1234_5678_0000_1005, 0]
         );
-        assert_eq!(words(Cmd::cfgi_cd_all(sid)), [0x1234_5678_0000_0006, 0]);
     }
 
     #[test]
@@ -100,7 +98,7 @@ mod cases {
 
     #[test]
     fn names_follow_opcodes() {
-        for (cmd, opcode, name) in [
+        for (cmd, opcode, expected) in [
             (Cmd::cfgi_ste(1, true), 0x03, "CMD_CFGI_STE"),
             (Cmd::cfgi_all(), 0x04, "CMD_CFGI_STE_RANGE"),
             (Cmd::tlbi_nh_all(1), 0x10, "CMD_TLBI_NH_ALL"),
@@ -109,7 +107,7 @@ mod cases {
             (Cmd::from_words([0xff, 0]), 0xff, "unknown command"),
         ] {
             assert_eq!(cmd.opcode(), opcode);
-            assert_eq!(cmd.name(), name);
+            assert_eq!(name(cmd.opcode()), expected);
         }
     }
 }

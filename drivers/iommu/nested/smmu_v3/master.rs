@@ -79,6 +79,14 @@ impl Attachment {
         }
     }
 
+    /// The guest that translates, if one does.
+    fn guest(&self) -> Option<&Guest> {
+        match self {
+            Self::Guest(guest) => Some(guest),
+            _ => None,
+        }
+    }
+
     /// What the entry of a device does for its own traffic while PASIDs are attached; `None` if
     /// there can't be any.
     fn s1dss(&self) -> Option<S1dss> {
@@ -105,6 +113,14 @@ pub(crate) enum Request<'a> {
         vste: &'a VSte,
         device: Option<GuestDevice<[u64; 4]>>,
     },
+}
+
+/// How a [`Request`] is met.
+struct Plan {
+    attachment: Attachment,
+    ste: Ste,
+    ats: bool,
+    owner: Option<Owner>,
 }
 
 struct State {
@@ -287,128 +303,124 @@ impl Master {
     /// - [`EIO`]: the hardware does not answer; the device is blocked.
     pub(crate) fn attach(&self, request: Request<'_>) -> Result {
         let mut state = self.state.lock();
+        let shared = !state.pasids.is_empty();
+        let plan = self.plan(request, shared)?;
+
+        if shared && plan.attachment.s1dss().is_none() {
+            return Err(EBUSY);
+        }
+        if let Some(targets) = plan.attachment.targets() {
+            if !core::ptr::eq(&**targets.smmu(), &*self.smmu) {
+                return Err(EINVAL);
+            }
+            targets.join(&self.usage(&plan.attachment, plan.ats))?;
+        }
+
+        self.stop_ats(&mut state, plan.ats);
+        let result = self
+            .write_own_cd(&plan.attachment)
+            .and_then(|()| self.write_stes(&plan.ste));
+        let guest = plan.attachment.guest().map(|guest| guest.vmid());
+
+        trace::attach(&self.dev, guest, &result);
+        match result {
+            Ok(()) => {
+                // Events from here on are the new owner's.
+                *self.guest.lock() = plan.owner;
+                self.start_ats(&mut state, plan.ats, None);
+                self.settle(&mut state, plan.attachment, plan.ats);
+                Ok(())
+            }
+            Err(e) => {
+                // What the hardware has seen of this is unknown; the entry in memory blocks.
+                let _ = self.write_stes(&Ste::abort());
+                *self.guest.lock() = None;
+                if let Some(targets) = plan.attachment.targets() {
+                    targets.leave(&self.usage(&plan.attachment, plan.ats));
+                }
+                self.settle(&mut state, Attachment::Blocked, false);
+                Err(e)
+            }
+        }
+    }
+
+    /// What is to be done for a request, beside PASIDs if `shared`.
+    fn plan(&self, request: Request<'_>, shared: bool) -> Result<Plan> {
         let features = &self.smmu.features;
         let cdtab = self.cdtab.config();
-        let shared = !state.pasids.is_empty();
-        let (new, ste_of, wants_ats, device): (_, &dyn Fn(bool) -> Ste, _, _) = match request {
-            Request::Blocked if shared => (
+        let plan = |attachment, ste, ats| Plan {
+            attachment,
+            ste,
+            ats,
+            owner: None,
+        };
+
+        Ok(match request {
+            // PASIDs may use ATS; then the entry must allow it for all of the device.
+            Request::Blocked if shared => plan(
                 Attachment::Blocked,
-                &|ats| Ste::stage1(features, cdtab, S1dss::Terminate, ats),
-                true,
-                None,
+                Ste::stage1(features, cdtab, S1dss::Terminate, self.ats_capable),
+                self.ats_capable,
             ),
-            Request::Identity if shared => (
+            Request::Identity if shared => plan(
                 Attachment::Identity,
-                &|ats| Ste::stage1(features, cdtab, S1dss::Bypass, ats),
-                true,
-                None,
+                Ste::stage1(features, cdtab, S1dss::Bypass, self.ats_capable),
+                self.ats_capable,
             ),
-            Request::Blocked => (Attachment::Blocked, &|_| Ste::abort(), false, None),
-            Request::Identity => (
-                Attachment::Identity,
-                &|_| Ste::bypass(features),
-                false,
-                None,
-            ),
-            Request::Paging(domain) => match (domain.stage1(), domain.stage2()) {
-                (Some(_), _) => (
-                    Attachment::Paging(domain.clone()),
-                    &|ats| Ste::stage1(features, cdtab, S1dss::Ssid0, ats),
-                    true,
-                    None,
-                ),
-                (None, Some((stage2, vmid))) => (
-                    Attachment::Paging(domain.clone()),
-                    &move |ats| Ste::stage2(features, &stage2, vmid, ats),
-                    true,
-                    None,
-                ),
-                (None, None) => return Err(EINVAL),
-            },
+            Request::Blocked => plan(Attachment::Blocked, Ste::abort(), false),
+            Request::Identity => plan(Attachment::Identity, Ste::bypass(features), false),
+            Request::Paging(domain) => {
+                let ats = self.ats_capable;
+                let ste = match domain.stage2() {
+                    Some((stage2, vmid)) => Ste::stage2(features, &stage2, vmid, ats),
+                    None => Ste::stage1(features, cdtab, S1dss::Ssid0, ats),
+                };
+
+                plan(Attachment::Paging(domain.clone()), ste, ats)
+            }
             Request::Guest {
                 guest,
                 vste,
                 device,
             } => {
                 let (stage2, _) = guest.parent().stage2().ok_or(EINVAL)?;
+                // Without a first stage the host keeps the ATC coherent; with one, the guest does,
+                // and says whether it will. An aborting entry has no ATS.
+                let wanted = match vste.kind() {
+                    VSteKind::Bypass => true,
+                    VSteKind::Translate => vste.wants_ats(),
+                    VSteKind::Abort | VSteKind::Invalid => false,
+                };
+                let ats = wanted && self.ats_capable;
+                let ste = Ste::nested(features, vste, &stage2, guest.vmid(), ats);
+                let [word0, word1, ..] = *ste.words();
 
-                (
-                    Attachment::Guest(guest.clone()),
-                    &move |ats| Ste::nested(features, vste, &stage2, guest.vmid(), ats),
-                    // Without a first stage the host keeps the ATC coherent; with one, the guest
-                    // does, and says whether it will. An aborting entry has no ATS.
-                    match vste.kind() {
-                        VSteKind::Bypass => true,
-                        VSteKind::Translate => vste.wants_ats(),
-                        VSteKind::Abort | VSteKind::Invalid => false,
-                    },
-                    device,
-                )
-            }
-        };
-
-        if shared && new.s1dss().is_none() {
-            return Err(EBUSY);
-        }
-        let ats = wants_ats && self.ats_capable;
-        let usage = self.usage(&new, ats);
-
-        if let Some(targets) = new.targets() {
-            if !core::ptr::eq(&**targets.smmu(), &*self.smmu) {
-                return Err(EINVAL);
-            }
-            targets.join(&usage)?;
-        }
-
-        let old_usage = self.usage(&state.attachment, state.attached_ats);
-        self.stop_ats(&mut state, ats);
-
-        let ste = ste_of(ats);
-        if let Attachment::Guest(guest) = &new {
-            let [word0, word1, ..] = *ste.words();
-            trace::entry(&self.dev, Some(guest.vmid()), word0, word1);
-        }
-        let written = self.write_own_cd(&new).and_then(|()| self.write_stes(&ste));
-        let (new, result) = match written {
-            Ok(()) => (new, Ok(())),
-            Err(e) => {
-                // What the hardware has seen of it is unknown. Neither domain may be freed while
-                // it could still be in use; at least the entry in memory says so.
-                let _ = self.write_stes(&Ste::abort());
-                if let Some(targets) = new.targets() {
-                    targets.leave(&usage);
+                trace::entry(&self.dev, Some(guest.vmid()), word0, word1);
+                Plan {
+                    attachment: Attachment::Guest(guest.clone()),
+                    ste,
+                    ats,
+                    owner: device.map(|device| Owner {
+                        device,
+                        stats: guest.stats().clone(),
+                    }),
                 }
-                (Attachment::Blocked, Err(e))
             }
-        };
+        })
+    }
 
-        // Events from here on are of the new attachment.
-        let guest_tag = match &new {
-            Attachment::Guest(guest) => {
-                *self.guest.lock() = device.map(|device| Owner {
-                    device,
-                    stats: guest.stats().clone(),
-                });
-                Some(guest.vmid())
-            }
-            _ => {
-                *self.guest.lock() = None;
-                None
-            }
-        };
-        trace::attach(&self.dev, guest_tag, &result);
-        self.start_ats(&mut state, ats && result.is_ok(), None);
-
+    /// Records a new attachment, after the hardware has been told, and ends the old one.
+    fn settle(&self, state: &mut State, new: Attachment, ats: bool) {
         let old = core::mem::replace(&mut state.attachment, new);
-        state.attached_ats = ats && result.is_ok();
+        let old_ats = core::mem::replace(&mut state.attached_ats, ats);
+
         if let Some(targets) = old.targets() {
-            targets.leave(&old_usage);
+            targets.leave(&self.usage(&old, old_ats));
         }
-        if state.attachment.s1dss() != Some(S1dss::Ssid0) && old.s1dss() == Some(S1dss::Ssid0) {
+        if old.s1dss() == Some(S1dss::Ssid0) && state.attachment.s1dss() != Some(S1dss::Ssid0) {
             // Not in use any more: nothing to undo if it can't be cleared.
             let _ = self.write_cd(0, &Cd::invalid());
         }
-        result
     }
 
     /// Attaches the traffic of one PASID, in place of what it is attached to. May sleep.

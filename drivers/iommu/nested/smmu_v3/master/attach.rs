@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Attaching a device's own traffic.
+
+use super::{
+    Attachment,
+    Master,
+    Owner,
+    Request,
+    State, //
+};
+use crate::{
+    smmu_v3::arch::{
+        cd::Cd,
+        guest::VSteKind,
+        ste::{
+            S1dss,
+            Ste, //
+        },
+    },
+    trace,
+};
+use kernel::prelude::*;
+
+/// How a [`Request`] is met.
+struct Plan {
+    attachment: Attachment,
+    ste: Ste,
+    ats: bool,
+    owner: Option<Owner>,
+}
+
+impl Master {
+    /// Attaches the device's own traffic. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the domain is of another SMMU, or coherency is enforced on it and the device is
+    ///   not CANWBS.
+    /// - [`EBUSY`]: PASIDs are attached and can't be with this.
+    /// - [`ENOMEM`]: nothing has changed.
+    /// - [`EIO`]: the hardware does not answer; the device is blocked.
+    pub(crate) fn attach(&self, request: Request<'_>) -> Result {
+        let mut state = self.state.lock();
+        let shared = !state.pasids.is_empty();
+        let plan = self.plan(request, shared)?;
+
+        if shared && plan.attachment.s1dss().is_none() {
+            return Err(EBUSY);
+        }
+        if let Some(targets) = plan.attachment.targets() {
+            if !core::ptr::eq(&**targets.smmu(), &*self.smmu) {
+                return Err(EINVAL);
+            }
+            targets.join(&self.usage(&plan.attachment, plan.ats))?;
+        }
+
+        self.stop_ats(&mut state, plan.ats);
+        let result = self
+            .write_own_cd(&plan.attachment)
+            .and_then(|()| self.write_stes(&plan.ste));
+        let guest = plan.attachment.guest().map(|guest| guest.vmid());
+
+        trace::attach(&self.dev, guest, &result);
+        match result {
+            Ok(()) => {
+                // Events from here on are the new owner's.
+                *self.guest.lock() = plan.owner;
+                self.start_ats(&mut state, plan.ats, None);
+                self.settle(&mut state, plan.attachment, plan.ats);
+                Ok(())
+            }
+            Err(e) => {
+                // What the hardware has seen of this is unknown; the entry in memory blocks.
+                let _ = self.write_stes(&Ste::abort());
+                *self.guest.lock() = None;
+                if let Some(targets) = plan.attachment.targets() {
+                    targets.leave(&self.usage(&plan.attachment, plan.ats));
+                }
+                self.settle(&mut state, Attachment::Blocked, false);
+                Err(e)
+            }
+        }
+    }
+
+    /// What is to be done for a request, beside PASIDs if `shared`.
+    fn plan(&self, request: Request<'_>, shared: bool) -> Result<Plan> {
+        let features = &self.smmu.features;
+        let cdtab = self.cdtab.config();
+        let plan = |attachment, ste, ats| Plan {
+            attachment,
+            ste,
+            ats,
+            owner: None,
+        };
+
+        Ok(match request {
+            // PASIDs may use ATS; then the entry must allow it for all of the device.
+            Request::Blocked if shared => plan(
+                Attachment::Blocked,
+                Ste::stage1(features, cdtab, S1dss::Terminate, self.ats_capable),
+                self.ats_capable,
+            ),
+            Request::Identity if shared => plan(
+                Attachment::Identity,
+                Ste::stage1(features, cdtab, S1dss::Bypass, self.ats_capable),
+                self.ats_capable,
+            ),
+            Request::Blocked => plan(Attachment::Blocked, Ste::abort(), false),
+            Request::Identity => plan(Attachment::Identity, Ste::bypass(features), false),
+            Request::Paging(domain) => {
+                let ats = self.ats_capable;
+                let ste = match domain.stage2() {
+                    Some((stage2, vmid)) => Ste::stage2(features, &stage2, vmid, ats),
+                    None => Ste::stage1(features, cdtab, S1dss::Ssid0, ats),
+                };
+
+                plan(Attachment::Paging(domain.clone()), ste, ats)
+            }
+            Request::Guest {
+                guest,
+                vste,
+                device,
+            } => {
+                let (stage2, _) = guest.parent().stage2().ok_or(EINVAL)?;
+                // Without a first stage the host keeps the ATC coherent; with one, the guest does,
+                // and says whether it will. An aborting entry has no ATS.
+                let wanted = match vste.kind() {
+                    VSteKind::Bypass => true,
+                    VSteKind::Translate => vste.wants_ats(),
+                    VSteKind::Abort | VSteKind::Invalid => false,
+                };
+                let ats = wanted && self.ats_capable;
+                let ste = Ste::nested(features, vste, &stage2, guest.vmid(), ats);
+                let [word0, word1, ..] = *ste.words();
+
+                trace::entry(&self.dev, Some(guest.vmid()), word0, word1);
+                Plan {
+                    attachment: Attachment::Guest(guest.clone()),
+                    ste,
+                    ats,
+                    owner: device.map(|device| Owner {
+                        device,
+                        stats: guest.stats().clone(),
+                    }),
+                }
+            }
+        })
+    }
+
+    /// Records a new attachment, after the hardware has been told, and ends the old one.
+    fn settle(&self, state: &mut State, new: Attachment, ats: bool) {
+        let old = core::mem::replace(&mut state.attachment, new);
+        let old_ats = core::mem::replace(&mut state.attached_ats, ats);
+
+        if let Some(targets) = old.targets() {
+            targets.leave(&self.usage(&old, old_ats));
+        }
+        if old.s1dss() == Some(S1dss::Ssid0) && state.attachment.s1dss() != Some(S1dss::Ssid0) {
+            // Not in use any more: nothing to undo if it can't be cleared.
+            let _ = self.write_cd(0, &Cd::invalid());
+        }
+    }
+
+    /// Writes the descriptor of the device's own traffic, if `attachment` has one, before the entry
+    /// that leads to it.
+    fn write_own_cd(&self, attachment: &Attachment) -> Result {
+        match attachment {
+            Attachment::Paging(domain) => match domain.stage1() {
+                Some((cfg, asid)) => self.write_cd(0, &Cd::stage1(&cfg, asid)),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}

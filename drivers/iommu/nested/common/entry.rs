@@ -88,7 +88,7 @@ pub(crate) trait Slot<const N: usize> {
     fn sync(&mut self);
 }
 
-/// How [`write`] got from the old entry to the new one.
+/// How [`write()`] got from the old entry to the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transition {
     /// The entry was the new one already; nothing was stored.

@@ -111,7 +111,7 @@ proptest! {
         // Stage 2 is on, and is the host's to the last bit.
         prop_assert_eq!(ste::CONFIG.get(ste) & 0b110, 0b110);
         prop_assert_eq!(&ste[2..], &stage2[2..]);
-        for field in [ste::S2FWB, ste::STRW, ste::SHCFG, ste::MTCFG, ste::MEM_ATTR] {
+        for field in [ste::S2FWB, ste::STRW, ste::SHCFG] {
             prop_assert_eq!(field.get(ste), field.get(stage2));
         }
         prop_assert!(ste::EATS.get(ste) <= u64::from(ats));

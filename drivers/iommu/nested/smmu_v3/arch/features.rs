@@ -318,7 +318,8 @@ impl Features {
                 // 56 bits need a table format that the driver does not use.
                 _ => 52,
             },
-            vax: if number(VAX) == 1 { 52 } else { 48 },
+            // As for the output: 52 of 56 bits.
+            vax: if matches!(number(VAX), 1 | 2) { 52 } else { 48 },
             attr_types_ovr: flag(ATTR_TYPES_OVR),
             arch_minor: number(ARCH_MINOR),
             errata,

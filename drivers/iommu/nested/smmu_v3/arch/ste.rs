@@ -44,9 +44,6 @@ fields! {
     S1STALLD        = 1 [27];
     EATS            = 1 [29:28];
     STRW            = 1 [31:30];
-    MEM_ATTR        = 1 [35:32];
-    MTCFG           = 1 [36];
-    ALLOCCFG        = 1 [40:37];
     SHCFG           = 1 [45:44];
     S2VMID          = 2 [15:0];
     S2T0SZ          = 2 [37:32];

@@ -10,8 +10,6 @@ const STAGE1_0: u64 = S1FMT.mask() | S1CONTEXT_PTR.mask() | S1CDMAX.mask();
 /// Word 1: ignored when stage 1 bypasses.
 const STAGE1_1: u64 =
     S1DSS.mask() | S1CIR.mask() | S1COR.mask() | S1CSH.mask() | S1STALLD.mask() | STRW.mask();
-/// Word 1: attributes of an incoming transaction, ignored when stage 1 gives it new ones (13.5).
-const INCOMING: u64 = MEM_ATTR.mask() | MTCFG.mask() | ALLOCCFG.mask() | SHCFG.mask();
 
 impl Layout<8> for SteLayout {
     const VALID: u64 = V.mask();
@@ -46,7 +44,8 @@ impl Layout<8> for SteLayout {
             used[2] = 0;
         }
         if stage1 && !stage2 && S1DSS.get(ste) != S1dss::Bypass as u64 {
-            used[1] &= !INCOMING;
+            // 13.5: shareability is that of the stage 1 descriptor.
+            used[1] &= !SHCFG.mask();
         }
         used
     }

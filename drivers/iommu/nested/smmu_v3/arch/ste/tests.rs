@@ -185,9 +185,9 @@ mod cases {
         assert_eq!(bypass[0], 0x07f0_0000_0000_000f);
         assert_eq!(bypass[1], !0xfa08_00ff);
         assert_eq!(bypass[2..4], [0, 0]);
-        // S2FWB, MemAttr, MTCFG, ALLOCCFG, SHCFG; all of word 2 but S2VMID and S2S.
+        // S2FWB and SHCFG; all of word 2 but S2VMID and S2S.
         assert_eq!(stage1[0], u64::MAX);
-        assert_eq!(stage1[1], !0x31ff_0200_0000);
+        assert_eq!(stage1[1], !0x3000_0200_0000);
         assert_eq!(stage1[2..4], [0x0200_0000_0000_ffff, 0]);
         assert_eq!(stage2[0], 0x07f0_0000_0000_000f);
         assert_eq!(stage2[1], !0xc800_00ff);

@@ -39,7 +39,8 @@ use kernel::{
     prelude::*,
     sync::{
         Arc,
-        SpinLockIrq, //
+        SpinLockIrq,
+        SpinLockIrqGuard, //
     },
 };
 
@@ -121,6 +122,35 @@ impl Targets {
         &self.smmu
     }
 
+    /// Locks the list with room for `extra` more elements in the vector that `of` picks. May sleep.
+    fn lock_with_room<T: Copy>(
+        &self,
+        extra: usize,
+        of: impl Fn(&mut List) -> &mut KVec<T>,
+    ) -> Result<SpinLockIrqGuard<'_, List>> {
+        let mut spare = KVec::new();
+
+        loop {
+            let mut list = self.list.lock();
+            let vec = of(&mut list);
+            let room = vec.len() + extra;
+
+            if vec.capacity() >= room {
+                return Ok(list);
+            }
+            if spare.capacity() >= room {
+                for element in vec.iter() {
+                    // Can't fail, and does not allocate: there is room.
+                    let _ = spare.push_within_capacity(*element);
+                }
+                core::mem::swap(vec, &mut spare);
+                return Ok(list);
+            }
+            drop(list);
+            spare.reserve(room, GFP_KERNEL)?;
+        }
+    }
+
     /// Adds a user of the domain, before the hardware is told to use it. May sleep.
     ///
     /// # Errors
@@ -128,37 +158,20 @@ impl Targets {
     /// - [`EINVAL`]: coherency is enforced, and this user's can't be.
     /// - [`ENOMEM`]
     pub(crate) fn join(&self, usage: &Usage<'_>) -> Result {
-        let mut spare = KVec::new();
+        let mut list = self.lock_with_room(usage.ats.len(), |list| &mut list.atcs)?;
 
-        loop {
-            let mut list = self.list.lock();
-            let room = list.atcs.len() + usage.ats.len();
-
-            if list.enforced && !usage.canwbs {
-                return Err(EINVAL);
-            }
-            if list.atcs.capacity() < room {
-                if spare.capacity() < room {
-                    drop(list);
-                    spare.reserve(room, GFP_KERNEL)?;
-                    continue;
-                }
-                // Neither allocates: there is room. The old one is freed after the unlock.
-                for atc in &list.atcs {
-                    let _ = spare.push_within_capacity(*atc);
-                }
-                core::mem::swap(&mut list.atcs, &mut spare);
-            }
-            for &sid in usage.ats {
-                let _ = list.atcs.push_within_capacity(AtcTarget {
-                    sid,
-                    ssid: usage.ssid,
-                });
-            }
-            list.own += usize::from(usage.own_tag);
-            list.incoherent += usize::from(!usage.canwbs);
-            return Ok(());
+        if list.enforced && !usage.canwbs {
+            return Err(EINVAL);
         }
+        for &sid in usage.ats {
+            let _ = list.atcs.push_within_capacity(AtcTarget {
+                sid,
+                ssid: usage.ssid,
+            });
+        }
+        list.own += usize::from(usage.own_tag);
+        list.incoherent += usize::from(!usage.canwbs);
+        Ok(())
     }
 
     /// Removes a user, after the hardware was told to use something else. Afterwards nothing is
@@ -192,26 +205,10 @@ impl Targets {
     ///
     /// - [`ENOMEM`]
     pub(crate) fn add_guest(&self, vmid: u16) -> Result {
-        let mut spare = KVec::new();
+        let mut list = self.lock_with_room(1, |list| &mut list.guests)?;
+        let _ = list.guests.push_within_capacity(vmid);
 
-        loop {
-            let mut list = self.list.lock();
-            let room = list.guests.len() + 1;
-
-            if list.guests.capacity() < room {
-                if spare.capacity() < room {
-                    drop(list);
-                    spare.reserve(room, GFP_KERNEL)?;
-                    continue;
-                }
-                for vmid in &list.guests {
-                    let _ = spare.push_within_capacity(*vmid);
-                }
-                core::mem::swap(&mut list.guests, &mut spare);
-            }
-            let _ = list.guests.push_within_capacity(vmid);
-            return Ok(());
-        }
+        Ok(())
     }
 
     /// Removes the VMID of a guest, which no device uses any more. Afterwards nothing is cached

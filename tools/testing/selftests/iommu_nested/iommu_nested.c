@@ -36,6 +36,7 @@
 #include "tests/lifetime.c"
 #include "tests/hostile.c"
 #include "tests/stress.c"
+#include "tests/exhaustion.c"
 #include "tests/dma_api.c"
 
 TEST_HARNESS_MAIN

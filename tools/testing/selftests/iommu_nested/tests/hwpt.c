@@ -244,20 +244,3 @@ TEST_F(hwpt, replace)
 	EXPECT_EQ(0, iommufd_destroy(host->fd, self->id));
 	EXPECT_EQ(-EBUSY, iommufd_destroy(host->fd, hwpt));
 }
-
-/* Address spaces come and go: none of them leaks its ASID or VMID. */
-TEST_F_TIMEOUT(hwpt, hwpts_do_not_run_out, 120)
-{
-	struct host *host = &self->host;
-	__u32 ioas, id;
-	int i;
-
-	ASSERT_EQ(0, iommufd_ioas_alloc(host->fd, &ioas));
-	for (i = 0; i < 70000; i++) {
-		ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, host->edu[0].dev,
-						ioas, variant->flags, &id)) {
-			TH_LOG("page table number %d", i);
-		}
-		ASSERT_EQ(0, iommufd_destroy(host->fd, id));
-	}
-}

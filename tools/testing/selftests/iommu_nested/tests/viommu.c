@@ -149,18 +149,3 @@ TEST_F(vdevice, destroy_order)
 	EXPECT_EQ(0, iommufd_destroy(host->fd, vm->viommu));
 	EXPECT_EQ(0, iommufd_destroy(host->fd, host->s2));
 }
-
-/* Many vIOMMUs come and go on one stage 2: none of them leaks its VMID. */
-TEST_F(vdevice, viommus_do_not_run_out)
-{
-	struct host *host = &self->host;
-	__u32 viommu;
-	int i;
-
-	for (i = 0; i < 70000; i++) {
-		ASSERT_EQ(0, viommu_alloc(host, host->s2, &viommu)) {
-			TH_LOG("vIOMMU number %d", i);
-		}
-		ASSERT_EQ(0, iommufd_destroy(host->fd, viommu));
-	}
-}

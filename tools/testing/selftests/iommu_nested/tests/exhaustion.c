@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Objects come and go, more of them than there are hardware IDs: none of them
+ * may keep its ASID or VMID, both of which are 16 bits wide at most.
+ */
+
+#define EXHAUSTION_ROUNDS	66000
+
+FIXTURE(exhaustion)
+{
+	struct host host;
+	__u32 ioas;			/* an empty one, quick to build tables for */
+};
+
+FIXTURE_SETUP(exhaustion)
+{
+	struct host *host = &self->host;
+
+	host_up(_metadata, host, 1);
+	if (_metadata->exit_code)
+		return;
+	ASSERT_EQ(0, iommufd_ioas_alloc(host->fd, &self->ioas));
+}
+
+FIXTURE_TEARDOWN(exhaustion)
+{
+	host_down(&self->host);
+}
+
+static void exhaust_hwpts(struct __test_metadata *_metadata, struct host *host,
+			  __u32 ioas, __u32 flags)
+{
+	__u32 id;
+	int i;
+
+	for (i = 0; i < EXHAUSTION_ROUNDS; i++) {
+		ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, host->edu[0].dev,
+						ioas, flags, &id)) {
+			TH_LOG("page table number %d", i);
+		}
+		ASSERT_EQ(0, iommufd_destroy(host->fd, id));
+	}
+}
+
+TEST_F_TIMEOUT(exhaustion, stage1, 300)
+{
+	exhaust_hwpts(_metadata, &self->host, self->ioas, 0);
+}
+
+TEST_F_TIMEOUT(exhaustion, stage2, 300)
+{
+	exhaust_hwpts(_metadata, &self->host, self->ioas,
+		      IOMMU_HWPT_ALLOC_NEST_PARENT);
+}
+
+TEST_F_TIMEOUT(exhaustion, viommu, 300)
+{
+	struct host *host = &self->host;
+	__u32 viommu;
+	struct vm vm;
+	int i;
+
+	host_make_s2(_metadata, host);
+	vm_up(_metadata, host, &vm, &host->edu[0], 1);
+	if (_metadata->exit_code)
+		return;
+	for (i = 0; i < EXHAUSTION_ROUNDS; i++) {
+		ASSERT_EQ(0, viommu_alloc(host, host->s2, &viommu)) {
+			TH_LOG("vIOMMU number %d", i);
+		}
+		ASSERT_EQ(0, iommufd_destroy(host->fd, viommu));
+	}
+}

@@ -9,7 +9,7 @@ use crate::smmu_v3::arch::features::{
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(5000))]
 
     #[test]
     fn any_registers(idr: [u32; 6], iidr: u32, aidr: u32, coherent: bool, sane: bool) {

@@ -58,7 +58,7 @@ fn vste() -> impl Strategy<Value = [u64; 2]> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(5000))]
 
     #[test]
     fn commands(raw in command(), rich: bool, known: bool) {

@@ -123,7 +123,7 @@ fn geometry_and_range(most_log2: u32) -> impl Strategy<Value = (u32, Range)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn with_ranges((page_log2, range) in geometry_and_range(52), ds: bool) {

@@ -199,7 +199,7 @@ enum Bind {
 #[derive(Clone, Copy)]
 struct Rule {
     bind: Bind,
-    /// The opcode that the hardware gets.
+    /// The opcode that the hardware gets, if any.
     issue: Opcode,
     /// Always allowed, words 0 and 1.
     base: [u64; 2],

@@ -32,9 +32,9 @@ run_suite() { # NAME
 	"$root/scripts/suite/$name" 3>&1 >"$tap" 2>"$log/suite-$name.log" </dev/null || status=$?
 	read -r passed failed skipped < <(count "$tap")
 	if [ $status != 0 ]; then
-		echo "not ok - $name ended with exit code $status, see build/log/suite-$name.log" >>"$tap"
+		echo "not ok - $name: exit code $status, see build/log/suite-$name.log" >>"$tap"
 	elif [ $((passed + failed + skipped)) = 0 ]; then
-		echo "not ok - $name tested nothing, see build/log/suite-$name.log" >>"$tap"
+		echo "not ok - $name: no test, see build/log/suite-$name.log" >>"$tap"
 	fi
 	read -r passed failed skipped < <(count "$tap")
 	ms=$(((${EPOCHREALTIME/./} - start) / 1000))
@@ -45,11 +45,12 @@ run_suite() { # NAME
 			$((ms % 1000 / 100)) "$name" "$passed" "$failed" "$skipped"
 		awk '
 			# Numbered points have their diagnostics before them, ours after.
-			/^#/ { if (ours) print "      " $0; else before = before "      " $0 "\n"; next }
+			/^#/ && ours { print "      " $0; next }
+			/^#/ { before = before "      " $0 "\n"; next }
 			/^not ok / { print "    " $0; if (/^not ok [0-9]/) printf "%s", before }
 			/^ok .*# SKIP/ { sub(/.*# SKIP */, ""); reasons[$0]++ }
 			{ ours = /^not ok -/; before = "" }
-			END { for (reason in reasons) print "    " reasons[reason] " skipped: " reason }
+			END { for (why in reasons) print "    " reasons[why] " skipped: " why }
 		' "$tap"
 	)"
 }
@@ -65,11 +66,13 @@ wanted() {
 }
 
 mkdir -p "$results" "$log"
-rm -f "$results"/*.tap
+taps=()
 for name in "${builders[@]}"; do
-	! wanted "$name" "$@" || run_suite "$name"
+	wanted "$name" "$@" || continue
+	run_suite "$name"
+	taps+=("$results/$name.tap")
 done
-if [ -e "$results/build.tap" ] && grep -q '^not ok' "$results/build.tap"; then
+if wanted build "$@" && grep -q '^not ok' "$results/build.tap"; then
 	echo "The build failed: only what needs no emulated machine is tested."
 	testers=(lint host-test)
 fi
@@ -81,9 +84,10 @@ for name in "${testers[@]}"; do
 		running=$((running - 1))
 	}
 	run_suite "$name" &
+	taps+=("$results/$name.tap")
 	running=$((running + 1))
 done
 wait
-read -r passed failed skipped < <(count "$results"/*.tap)
+read -r passed failed skipped < <(count "${taps[@]}")
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

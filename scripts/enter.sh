@@ -52,5 +52,5 @@ esac
 [ -z "${ENTER_FROM_ROOT-}" ] || ENTER_CWD=/
 export ENTER_CWD TOOLBOX_DIR KSRC KDIR LLVM
 unshare --mount true 2>/dev/null ||
-	die "mounting is not allowed here (a container?): use TOOLBOX=host with the tools that make help lists"
+	die "mounting is not allowed here (a container?): use TOOLBOX=host"
 exec unshare --mount --propagation private "$0" --inside "$@"

@@ -28,7 +28,8 @@ need() {
 	[ "$minimum" != any ] || return 0
 	version=$(version_of "$tool" "${@:---version}") || true
 	if [ "$(printf '%s\n' "$minimum" "$version" | sort -V | head -n 1)" != "$minimum" ]; then
-		complain "$tool is version ${version:-unknown}, but $minimum or newer is needed: update it (Debian package $package)"
+		complain "$tool is version ${version:-unknown}, but $minimum or newer is needed:" \
+			"update it (Debian package $package)"
 	fi
 }
 
@@ -50,12 +51,15 @@ for tool in bc bison flex cpio perl python3 rsync xz; do
 	need $tool any "$tool"
 done
 
-if command -v rustc >/dev/null && [ ! -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library/core" ]; then
-	complain "the Rust library source is missing: install it (Debian package rust-src, or rustup component add rust-src)"
+library=lib/rustlib/src/rust/library/core
+if command -v rustc >/dev/null && [ ! -d "$(rustc --print sysroot)/$library" ]; then
+	complain "the Rust library source is missing: install it" \
+		"(Debian package rust-src, or rustup component add rust-src)"
 fi
-if [ ! -e "${LIBCLANG_PATH:-/usr/lib/llvm$LLVM/lib}/libclang.so" ] &&
-	! compgen -G "${LIBCLANG_PATH:-/usr/lib/llvm$LLVM/lib}/libclang*.so*" >/dev/null; then
-	complain "libclang is missing in ${LIBCLANG_PATH:-/usr/lib/llvm$LLVM/lib}: install it (Debian package libclang$LLVM-dev) or set LIBCLANG_PATH"
+libclang=${LIBCLANG_PATH:-/usr/lib/llvm$LLVM/lib}
+if ! compgen -G "$libclang/libclang*.so*" >/dev/null; then
+	complain "libclang is missing in $libclang: install it (Debian package" \
+		"libclang$LLVM-dev) or set LIBCLANG_PATH"
 fi
 for header in openssl/ssl.h gelf.h; do
 	echo "#include <$header>" | gcc -E -o /dev/null - 2>/dev/null ||

@@ -10,11 +10,12 @@ variant=$1
 dir=$build/$variant
 output=$dir/initramfs.gz
 tree=$dir/initramfs
+c_driver=drivers/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko
 busybox=${BUSYBOX:-$build/busybox/busybox}
 
 case $variant in
 arm64)
-	modules=("$out/iommu_nested.ko" "${KDIR:-$out/linux}/drivers/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko") ;;
+	modules=("$out/iommu_nested.ko" "${KDIR:-$out/linux}/$c_driver") ;;
 arm64-debug)
 	modules=("$dir/linux/drivers/iommu/nested/iommu_nested.ko") ;;
 arm64-builtin)
@@ -47,13 +48,13 @@ pack() {
 	cp -r "$root/tools/testing/initramfs/." "$tree/"
 	find "$out/selftests" -maxdepth 1 -type f -perm /111 -exec cp {} "$tree/tests/" \;
 	[ ${#modules[@]} = 0 ] || cp "${modules[@]}" "$tree/modules/"
-	tools sh -c "cd '$tree' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 | gzip -1" \
-		>"$output.tmp"
+	cd "$tree"
+	find . | LC_ALL=C sort | tools cpio --quiet -o -H newc -R 0:0 | gzip -1 >"$output.tmp"
 	mv "$output.tmp" "$output"
 }
 
 if [ ! -x "$busybox" ]; then
-	[ -z "${BUSYBOX-}" ] || die "BUSYBOX=$BUSYBOX is not a program: give a static arm64 BusyBox"
+	[ -z "${BUSYBOX-}" ] || die "BUSYBOX=$BUSYBOX is no program: give a static arm64 one"
 	mkdir -p "$build/busybox"
 	step busybox "initramfs: fetch BusyBox for arm64" fetch_busybox
 fi

@@ -28,7 +28,7 @@ arm64-builtin)
 	fragments+=("$kconfig/arm64-debug.config" "$kconfig/arm64-builtin.config")
 	what="overlay: the driver built in, CONFIG_IOMMU_NESTED=y"
 	;;
-*) die "kernel.sh: unknown variant $variant" ;;
+*) die "unknown variant $variant" ;;
 esac
 
 # Every symbol of the fragments must have got the value asked for.
@@ -43,10 +43,9 @@ check_config() { # CONFIG_FILE FRAGMENT...
 		END {
 			for (name in want) {
 				got = name in have ? have[name] : "n"
-				if (got != want[name]) {
-					print "error: " name " is " got ", but " want[name] " is asked for"
-					bad = 1
-				}
+				if (got == want[name]) continue
+				print "error: " name " is " got ", asked for is " want[name]
+				bad = 1
 			}
 			exit bad
 		}' "$@"

@@ -42,7 +42,7 @@ die() {
 [ "$ARCH" = arm64 ] || die "ARCH=$ARCH is not supported: the SMMUv3 driver is for ARCH=arm64"
 case $TOOLBOX in
 chroot | host) ;;
-*) die "TOOLBOX=$TOOLBOX is unknown: say TOOLBOX=chroot (a Debian chroot in build/toolbox) or TOOLBOX=host (the tools on PATH)" ;;
+*) die "TOOLBOX=$TOOLBOX is unknown: say chroot (in build/toolbox) or host (tools on PATH)" ;;
 esac
 
 # hash_of FILE|DIR|=WORD...: one hash over the names, modes and contents of all

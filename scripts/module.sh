@@ -16,21 +16,24 @@ needed_symbols() {
 		ours && ($1 == "depends" || $1 == "select") {
 			sub(/ if .*/, "")
 			gsub(/depends on|select|&&/, "")
-			for (i = 1; i <= NF; i++) if ($i ~ /^[A-Z0-9_]+$/) print "CONFIG_" $i
+			for (i = 1; i <= NF; i++)
+				if ($i ~ /^[A-Z0-9_]+$/) print "CONFIG_" $i
 		}' "$root/drivers/iommu/nested/Kconfig"
 }
 
 check_kdir() {
-	local symbol text
+	local symbol text rustc
 	[ -f "$config" ] || die "$kdir is not a built kernel tree: build it first, or check KDIR="
 	for symbol in CONFIG_MODULES CONFIG_RUST $(needed_symbols); do
 		grep -q "^$symbol=[ym]" "$config" ||
-			die "$kdir lacks $symbol: enable it (tools/testing/kconfig/ has a configuration that works) and rebuild the kernel"
+			die "$kdir lacks $symbol: enable it and rebuild (see tools/testing/kconfig)"
 	done
 	# Rust has no stable ABI: the kernel crate is of exactly one compiler.
 	text=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\?\([^"]*\)"\?$/\1/p' "$config")
-	[ "$text" = "$(tools rustc --version)" ] ||
-		die "$kdir was built by '$text', not by '$(tools rustc --version)': use TOOLBOX=host with that compiler on PATH, or rebuild the kernel"
+	rustc=$(tools rustc --version)
+	[ "$text" = "$rustc" ] ||
+		die "$kdir was built by '$text', not by '$rustc':" \
+			"use TOOLBOX=host with that compiler, or rebuild the kernel"
 }
 
 compile() {

@@ -50,7 +50,8 @@ fi
 
 target=$build/src/overlay
 (
-	unless_fresh overlay-source "$target" "=$ksrc" "$build/stamp/source" "$ksrc/drivers/iommu/Kconfig"
+	unless_fresh overlay-source "$target" "=$ksrc" "$build/stamp/source" \
+		"$ksrc/drivers/iommu/Kconfig"
 	mkdir -p "$build/src"
 	rm -f "$build/stamp/overlay"
 	step overlay-source "overlay: copy the kernel source" copy_source

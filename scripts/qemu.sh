@@ -23,6 +23,7 @@ fi
 # One processor: virtual time jumps to the next timer when the machine idles, so
 # that waiting for the device's slow DMA costs nothing. More processors shall
 # really run at the same time, by the clock on the wall.
+# shellcheck disable=SC2054 # the commas are QEMU's
 accel=(-accel tcg,thread=multi)
 [ "${SMP:-1}" != 1 ] || [ "$suite" = shell ] || accel=(-accel tcg -icount "shift=1,sleep=off")
 

@@ -11,7 +11,7 @@ check_version() {
 	version=$(awk '$1 == "VERSION" { v = $3 } $1 == "PATCHLEVEL" { p = $3 }
 		END { print v "." p }' "$ksrc/Makefile")
 	[ "$version" = "$release" ] ||
-		die "$ksrc is Linux $version, but the driver is for $release.x: give another KSRC= or KDIR="
+		die "$ksrc is Linux $version, the driver is for $release.x: check KSRC=, KDIR="
 }
 
 unpack() {
@@ -34,7 +34,7 @@ else
 	tarball=$build/toolbox/$tarball
 fi
 [ -f "$tarball" ] ||
-	die "no kernel source: install linux-source-$release (trixie-backports), or give KSRC=<source>"
+	die "no kernel source: install linux-source-$release (trixie-backports) or give KSRC="
 
 unless_fresh source "$ksrc" "=$(stat -c '%s %Y' "$tarball")"
 step source "source: unpack Linux $release" unpack

@@ -26,7 +26,9 @@ try() {
 # kernel_log_is_clean NAME: no report of any kind in the kernel's messages.
 kernel_log_is_clean() {
 	local file=$log/$1.kernel.log
-	local reports='BUG:|WARNING:|Oops|KASAN|UBSAN|Kernel panic|Unable to handle|Call trace:|blocked for more than|rcu: INFO|DMA-API:.*(device driver|leak|overlap)|INFO: possible|invalid wait context|kmemleak: [0-9]+ new'
+	local reports='BUG:|WARNING:|Oops|KASAN:|UBSAN:|Kernel panic|Unable to handle|Call trace:'
+	reports+='|INFO: task|rcu: INFO|INFO: possible|Invalid wait context|kmemleak: [0-9]+ new'
+	reports+='|DMA-API: .*device driver|DMA-API: .*leak'
 	if grep -qE "$reports" "$file"; then
 		point 1 "kernel log is clean"
 		grep -nE -A 30 "$reports" "$file" | awk 'NR <= 100 { sub(/\r/, ""); print "# " $0 }'

@@ -13,6 +13,7 @@ fi
 suite=trixie
 toolbox=$build/toolbox
 packages=$root/scripts/toolbox.packages
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 packages_from() { # backports|stable
 	awk -v from="$1" '$1 == from { for (i = 2; i <= NF; i++) print $i }' "$packages"
@@ -38,10 +39,10 @@ install_packages() {
 	local mirror
 	inside apt-get update
 	# shellcheck disable=SC2016 # apt's own $(...) syntax
-	mirror=$(inside apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-		awk -v suite="$suite" '$2 == suite { print $1; exit }')
+	mirror=$(inside apt-get indextargets --format '$(REPO_URI) $(RELEASE)' \
+		'Created-By: Packages' | awk -v suite="$suite" '$2 == suite { print $1; exit }')
 	[ -n "$mirror" ] || die "cannot tell the mirror of the base system"
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite-backports main" \
+	echo "deb [signed-by=$keyring] $mirror $suite-backports main" \
 		>"$toolbox.tmp/etc/apt/sources.list.d/backports.list"
 	inside apt-get update
 	# shellcheck disable=SC2046 # one word per package

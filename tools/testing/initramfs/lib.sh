@@ -67,7 +67,7 @@ point() {
 # The selftests as one point: what failed is shown as diagnostics.
 selftests_pass() {
 	local status=0
-	timeout -s KILL 60 /tests/iommu_nested >/tmp/selftests || status=$?
+	timeout -s KILL 60 /tests/iommu_nested >/tmp/selftests 2>&1 || status=$?
 	grep '^not ok' /tmp/selftests | sed 's/^/# /'
 	return $status
 }

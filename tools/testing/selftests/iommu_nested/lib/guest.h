@@ -36,7 +36,7 @@ struct guest {
 int guest_init(struct guest *guest, size_t size, __u64 gpa);
 void guest_free(struct guest *guest);
 
-/** guest_alloc() - zeroed guest memory aligned to its size; NULL when it is full */
+/** guest_alloc() - zeroed memory of a power of two bytes, so aligned; or NULL */
 void *guest_alloc(struct guest *guest, size_t size);
 __u64 guest_gpa(const struct guest *guest, const void *va);
 /** guest_va() - NULL for an address outside of the RAM */
@@ -76,9 +76,10 @@ size_t s1_block_size(const struct s1 *s1, unsigned int level);
  * Missing tables on the way are made when @make says so; else NULL.
  */
 __u64 *s1_entry(const struct s1 *s1, __u64 iova, unsigned int level, bool make);
-/** s1_map() - map @iova to @gpa with one page or block descriptor at @level */
+/** s1_map_at() - map @iova to @gpa with one page or block descriptor at @level */
 int s1_map_at(const struct s1 *s1, __u64 iova, __u64 gpa, unsigned int level,
 	      __u64 attributes);
+/** s1_map() - map one page for everything */
 int s1_map(const struct s1 *s1, __u64 iova, __u64 gpa);
 void s1_unmap(const struct s1 *s1, __u64 iova);
 

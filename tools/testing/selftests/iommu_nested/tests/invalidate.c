@@ -119,15 +119,13 @@ TEST_F(invalidate, unmap_then_tlbi_stops_dma)
 }
 
 /* One command for a range: base + (NUM + 1) * 2^SCALE pages of TG's size. */
-TEST_F(invalidate, tlbi_range)
+static void check_range(struct __test_metadata *_metadata, struct vm *vm,
+			unsigned int num, unsigned int scale)
 {
-	struct vm *vm = &self->vm;
 	struct smmu_cmd cmd = smmu_tlbi_va(ASID, IOVA);
-	const __u64 last = IOVA + 3 * GUEST_PAGE;
-	const __u64 beyond = IOVA + 4 * GUEST_PAGE;
+	const __u64 beyond = IOVA + ((num + 1) << scale) * GUEST_PAGE;
+	const __u64 last = beyond - GUEST_PAGE;
 
-	if (!IDR3_RIL(self->host.info.idr[3]))
-		SKIP(return, "IDR3.RIL is 0: this SMMU has no range invalidation");
 	vm_map(_metadata, vm, last, PAGE_A);
 	vm_map(_metadata, vm, beyond, PAGE_A);
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, last));
@@ -136,12 +134,39 @@ TEST_F(invalidate, tlbi_range)
 	make_stale(_metadata, vm, last);
 	make_stale(_metadata, vm, beyond);
 
-	cmd.w[0] |= CMD0_NUM(3) | CMD0_SCALE(0);
+	cmd.w[0] |= CMD0_NUM(num) | CMD0_SCALE(scale);
 	cmd.w[1] |= CMD1_TG(1);
 	vm_invalidate(_metadata, vm, cmd);
 	EXPECT_EQ(PAGE_B, vm_hits(_metadata, vm, IOVA));
 	EXPECT_EQ(PAGE_B, vm_hits(_metadata, vm, last));
 	EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, beyond));
+}
+
+#define NO_RANGES	"IDR3.RIL is 0: this SMMU has no range invalidation"
+
+TEST_F(invalidate, tlbi_range)
+{
+	if (!IDR3_RIL(self->host.info.idr[3]))
+		SKIP(return, NO_RANGES);
+	check_range(_metadata, &self->vm, 3, 0);
+}
+
+TEST_F(invalidate, tlbi_range_with_scale)
+{
+	if (!IDR3_RIL(self->host.info.idr[3]))
+		SKIP(return, NO_RANGES);
+	check_range(_metadata, &self->vm, 2, 2);
+}
+
+/* A hint of the level that the leaf is at; NUM and SCALE 0 are one page. */
+TEST_F(invalidate, tlbi_with_level_hint)
+{
+	struct smmu_cmd cmd = smmu_tlbi_va(ASID, IOVA);
+
+	if (!IDR3_RIL(self->host.info.idr[3]))
+		SKIP(return, NO_RANGES);
+	cmd.w[1] |= CMD1_TG(1) | CMD1_TTL(3);
+	check_tlbi(_metadata, &self->vm, cmd);
 }
 
 /* The guest gives its device another address space: other tables, other ASID. */
@@ -169,6 +194,15 @@ TEST_F(invalidate, cfgi_cd)
 TEST_F(invalidate, cfgi_cd_all)
 {
 	check_cfgi(_metadata, &self->vm, smmu_cfgi_cd_all(self->vm.vsid));
+}
+
+/* Leaf only tells whether an intermediate descriptor may stay cached. */
+TEST_F(invalidate, cfgi_cd_not_only_the_leaf)
+{
+	struct smmu_cmd cmd = smmu_cfgi_cd(self->vm.vsid, 0);
+
+	cmd.w[1] &= ~CMD1_LEAF;
+	check_cfgi(_metadata, &self->vm, cmd);
 }
 
 /* A descriptor that the guest takes away stops the device. */

@@ -129,7 +129,7 @@ TEST_F(refusal, range_fields)
 	struct smmu_cmd cmd;
 
 	if (!IDR3_RIL(self->host.info.idr[3]))
-		SKIP(return, "IDR3.RIL is 0: this SMMU has no range invalidation");
+		SKIP(return, NO_RANGES);
 
 	/* TG 0: no range, hence no NUM, SCALE and TTL */
 	cmd = smmu_tlbi_va(ASID, IOVA);

@@ -49,6 +49,25 @@ TEST_F(lifetime, device_closed_while_live)
 	EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
 }
 
+/* Without its vDEVICE the device goes on, but has no name to be called by. */
+TEST_F(lifetime, vdevice_destroyed_while_attached)
+{
+	struct host *host = &self->host;
+	struct vm *vm = &self->vm;
+	struct smmu_cmd cmd = smmu_cfgi_cd_all(vm->vsid);
+	__u32 done;
+
+	ASSERT_EQ(0, iommufd_destroy(host->fd, vm->vdevice));
+	EXPECT_EQ(-EIO, vm_invalidate_n(vm, &cmd, 1, &done));
+	vm_map(_metadata, vm, IOVA, PAGE_B);
+	vm_invalidate(_metadata, vm, smmu_tlbi_va(ASID, IOVA));
+	EXPECT_EQ(PAGE_B, vm_hits(_metadata, vm, IOVA));
+
+	ASSERT_EQ(0, iommufd_vdevice_alloc(host->fd, vm->viommu, vm->edu->dev,
+					   vm->vsid, &vm->vdevice));
+	EXPECT_EQ(0, vm_invalidate_n(vm, &cmd, 1, &done));
+}
+
 /* /dev/iommu goes first; the device holds on to the context until it goes. */
 TEST_F(lifetime, context_closed_while_live)
 {

@@ -172,6 +172,20 @@ TEST_F(vevent, cd_without_r_is_silent)
 	expect_quiet(_metadata, self->fd);
 }
 
+/* Config abort: the transaction ends, and 5.2 wants no event of it. */
+TEST_F(vevent, abort_is_silent)
+{
+	__u64 ste[2] = { STE0_V | STE0_CONFIG(STE_CONFIG_ABORT), 0 };
+	struct vm *vm = &self->vm;
+	__u32 hwpt;
+
+	ASSERT_EQ(0, iommufd_hwpt_alloc_ste(self->host.fd, vm->edu->dev,
+					    vm->viommu, ste, &hwpt));
+	ASSERT_EQ(0, edu_attach(vm->edu, hwpt));
+	fault(_metadata, vm, IOVA);
+	expect_quiet(_metadata, self->fd);
+}
+
 /* Faults of stage 2 are the host's: they carry what no guest may see. */
 TEST_F(vevent, stage_2_faults_stay_with_the_host)
 {

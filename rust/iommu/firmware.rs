@@ -53,7 +53,7 @@ pub fn for_each_rmr_sid<F: FnMut(u32)>(dev: &Device, mut f: F) {
 
     // SAFETY: A valid device; `call` gets back the pointer to `f`, during this call only.
     unsafe {
-        bindings::rust_helper_iort_for_each_rmr_sid(
+        bindings::rust_helper_iort_visit_rmr_sids(
             raw_dev(dev),
             Some(call::<F>),
             (&raw mut f).cast(),

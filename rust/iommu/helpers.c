@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/acpi_iort.h>
+#include <linux/bitfield.h>
+#include <linux/cacheflush.h>
+#include <linux/cpufeature.h>
 #include <linux/of_address.h>
 #include <linux/pci.h>
-
-#ifdef CONFIG_ARM64
-#include <asm/cpufeature.h>
-#else
-#include <asm/cacheflush.h>
-#endif
 
 #include "helpers.h"
 
@@ -59,9 +56,8 @@ int rust_helper_iort_smmu_v3(struct device *dev, u32 *model, u32 *flags)
 #endif
 }
 
-void rust_helper_iort_for_each_rmr_sid(struct device *dev,
-				       void (*fn)(u32 sid, void *arg),
-				       void *arg)
+void rust_helper_iort_visit_rmr_sids(struct device *dev, iort_rmr_sid_fn fn,
+				     void *arg)
 {
 	struct iommu_resv_region *region;
 	LIST_HEAD(regions);
@@ -126,8 +122,9 @@ static bool phys_is_ram(phys_addr_t phys)
 static void clean_inval_poc(void *start, size_t size)
 {
 #ifdef CONFIG_ARM64
+	/* The size of the smallest line: log2 of a number of words. */
 	u64 ctr = read_sanitised_ftr_reg(SYS_CTR_EL0);
-	unsigned long line = 4UL << ((ctr >> CTR_EL0_DminLine_SHIFT) & 0xf);
+	unsigned long line = 4UL << FIELD_GET(GENMASK_ULL(19, 16), ctr);
 	unsigned long addr = (unsigned long)start & ~(line - 1);
 	unsigned long end = (unsigned long)start + size;
 

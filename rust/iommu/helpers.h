@@ -24,10 +24,12 @@ bool rust_helper_of_dma_is_coherent(struct device *dev);
  * from; -ENODEV if it was not.
  */
 int rust_helper_iort_smmu_v3(struct device *dev, u32 *model, u32 *flags);
+
+typedef void (*iort_rmr_sid_fn)(u32 sid, void *arg);
+
 /* Calls @fn for each StreamID in IORT's RMR nodes that name the SMMU @dev. */
-void rust_helper_iort_for_each_rmr_sid(struct device *dev,
-				       void (*fn)(u32 sid, void *arg),
-				       void *arg);
+void rust_helper_iort_visit_rmr_sids(struct device *dev, iort_rmr_sid_fn fn,
+				     void *arg);
 
 struct pci_dev *rust_helper_dev_to_pci(struct device *dev);
 

@@ -29,8 +29,10 @@ macro_rules! tracepoints {
                     )
                 };
                 if on {
+                    use crate::iommu::bindings::[<rust_do_trace_iommu_nested_ $name>] as run;
+
                     // SAFETY: Pointers come from references, and the tracepoint does not keep them.
-                    unsafe { crate::iommu::bindings::[<rust_do_trace_iommu_nested_ $name>]($($c_value),*) };
+                    unsafe { run($($c_value),*) };
                 }
             }
             #[cfg(not(CONFIG_TRACEPOINTS))]

@@ -67,12 +67,12 @@ fn features(smmu: &Arc<Instance<SmmuV3>>, f: &mut fmt::Formatter<'_>) -> fmt::Re
 
 fn queues(smmu: &Arc<Instance<SmmuV3>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let smmu: &Smmu = smmu;
-    let show = |f: &mut fmt::Formatter<'_>, name, prod: Result<u32>, cons: Result<u32>| {
-        match (prod, cons) {
+    let show =
+        |f: &mut fmt::Formatter<'_>, name, prod: Result<u32>, cons: Result<u32>| match (prod, cons)
+        {
             (Ok(prod), Ok(cons)) => writeln!(f, "{name} prod {prod:#x} cons {cons:#x}"),
             _ => writeln!(f, "{name} is gone"),
-        }
-    };
+        };
 
     show(
         f,

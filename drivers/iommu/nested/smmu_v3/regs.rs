@@ -39,7 +39,7 @@ const SIZE: usize = 0x2_0000;
 /// How long to wait for the hardware to acknowledge a register write.
 const ACK_TIMEOUT: Delta = Delta::from_secs(1);
 
-/// How long to sleep between two looks at an acknowledgement.
+/// How long to sleep between two looks at an acknowledgment.
 const ACK_POLL: Delta = Delta::from_micros(10);
 
 register! {

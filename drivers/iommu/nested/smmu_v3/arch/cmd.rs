@@ -210,7 +210,8 @@ impl Cmd {
         Self::new(Opcode::TlbiNsnhAll)
     }
 
-    /// Drop all EL2 TLB entries. Only where the SMMU has those ([`super::features::Features::hyp`]).
+    /// Drop all EL2 TLB entries. Only where the SMMU has those
+    /// ([`super::features::Features::hyp`]).
     pub(crate) const fn tlbi_el2_all() -> Self {
         Self::new(Opcode::TlbiEl2All)
     }

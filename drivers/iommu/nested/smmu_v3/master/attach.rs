@@ -35,8 +35,8 @@ impl Master {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: the domain is of another SMMU, or coherency is enforced on it and the device is
-    ///   not CANWBS.
+    /// - [`EINVAL`]: the domain is of another SMMU, or coherency is enforced on it and the device
+    ///   is not CANWBS.
     /// - [`EBUSY`]: PASIDs are attached and can't be with this.
     /// - [`ENOMEM`]: nothing has changed.
     /// - [`EIO`]: the hardware does not answer; the device is blocked.

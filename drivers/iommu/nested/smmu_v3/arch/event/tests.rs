@@ -132,7 +132,9 @@ mod cases {
             assert!(matches!(event.id, EventId::Implementation(_)) == (0xe0..=0xef).contains(&id));
             assert!(event.for_guest() == GUEST.contains(&id));
         }
-        assert!(Text::of(&Event::decode([0xe5, 0, 0, 0])).is("implementation defined 0xe5 sid=0x0"));
+
+        let own = Event::decode([0xe5, 0, 0, 0]);
+        assert!(Text::of(&own).is("implementation defined 0xe5 sid=0x0"));
     }
 
     #[test]

@@ -51,7 +51,7 @@ fi
 [ ! -t 1 ] || command_line+=" nested.tty=1"
 : >"$kernel_log"
 output=$log/$name.out
-tools timeout -k 5 "${LIMIT:-120}" "$QEMU" "${machine[@]}" -monitor none \
+tools timeout -k 5 "${LIMIT:-300}" "$QEMU" "${machine[@]}" -monitor none \
 	-serial stdio -serial "file:$kernel_log" -append "$command_line $*" </dev/null |
 	sed -u 's/\r*$//' | tee "$output" | sed -u '/^nested: exit=/d' || true
 

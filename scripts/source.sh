@@ -17,7 +17,7 @@ check_version() {
 unpack() {
 	remove_tree "$ksrc.tmp"
 	mkdir -p "$ksrc.tmp"
-	tar -C "$ksrc.tmp" --strip-components=1 -xf "$tarball"
+	tools tar -C "$ksrc.tmp" --strip-components=1 -xf "/$tarball"
 	remove_tree "$ksrc"
 	mv "$ksrc.tmp" "$ksrc"
 }
@@ -28,15 +28,12 @@ if [ -n "$KSRC$KDIR" ]; then
 fi
 
 tarball=usr/src/linux-source-$release.tar.xz
-if [ "$TOOLBOX" = host ]; then
-	tarball=/$tarball
-else
-	tarball=$build/toolbox/$tarball
-fi
-[ -f "$tarball" ] ||
+[ "$TOOLBOX" = host ] || prefix=$build/toolbox
+archive=${prefix-}/$tarball
+[ -f "$archive" ] ||
 	die "no kernel source: install linux-source-$release (trixie-backports) or give KSRC="
 
-unless_fresh source "$ksrc" "=$(stat -c '%s %Y' "$tarball")"
+unless_fresh source "$ksrc" "=$(stat -c '%s %Y' "$archive")"
 step source "source: unpack Linux $release" unpack
 check_version
 done_fresh

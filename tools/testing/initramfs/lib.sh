@@ -64,10 +64,12 @@ point() {
 	echo "${not}ok $points $name"
 }
 
-# The selftests as one point: what failed is shown as diagnostics.
+# selftests_pass FIXTURE...: those selftests as one point; what failed is shown
+# as diagnostics.
 selftests_pass() {
 	local status=0
-	timeout -s KILL 60 /tests/iommu_nested >/tmp/selftests 2>&1 || status=$?
+	timeout -s KILL 100 /tests/iommu_nested $(printf ' -f %s' "$@") >/tmp/selftests 2>&1 ||
+		status=$?
 	grep '^not ok' /tmp/selftests | sed 's/^/# /'
 	return $status
 }

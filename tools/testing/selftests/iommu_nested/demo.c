@@ -19,6 +19,7 @@
 #include "lib/edu.h"
 #include "lib/guest.h"
 #include "lib/iommufd.h"
+#include "lib/pci.h"
 #include "lib/smmuv3.h"
 #include "lib/walk.h"
 
@@ -103,6 +104,7 @@ static void *page(void)
 static void open_host(void)
 {
 	struct iommu_hw_info cmd = { 0 };
+	char driver[64];
 	int rc;
 
 	title("1. The host: a device, its SMMU, and memory for a guest");
@@ -129,8 +131,10 @@ static void open_host(void)
 	     "IOMMU_VEVENTQ_ALLOC");
 
 	printf("  device    %s, QEMU edu, through vfio-pci\n", demo.edu.bdf);
-	printf("  SMMU      IDR0 %08x  IDR1 %08x  IDR3 %08x  IDR5 %08x\n",
-	       demo.info.idr[0], demo.info.idr[1], demo.info.idr[3],
+	need(pci_iommu_driver(demo.edu.bdf, driver, sizeof(driver)),
+	     "the SMMU's driver in sysfs");
+	printf("  SMMU      driven by %s; IDR0 %08x  IDR1 %08x  IDR3 %08x  IDR5 %08x\n",
+	       driver, demo.info.idr[0], demo.info.idr[1], demo.info.idr[3],
 	       demo.info.idr[5]);
 	printf("  memory    GPA %#llx to %#llx, %zu MiB of this process\n",
 	       RAM_GPA, RAM_GPA + RAM_SIZE - 1, RAM_SIZE >> 20);
@@ -298,6 +302,7 @@ static void take_fault(void)
 int main(void)
 {
 	demo.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	printf("IOVA  -- stage 1, the guest's tables -->  GPA  -- stage 2, the host's tables -->  HPA\n");
 	open_host();
 	build_guest();
 	run_dma();

@@ -119,3 +119,15 @@ int pci_open_vfio(const char *bdf)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
+
+int pci_iommu_driver(const char *bdf, char *name, size_t size)
+{
+	char target[PATH_MAX] = "";
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), PCI_SYSFS "/%s/iommu/device/driver", bdf);
+	if (readlink(path, target, sizeof(target) - 1) < 0)
+		return -errno;
+	snprintf(name, size, "%s", basename(target));
+	return 0;
+}

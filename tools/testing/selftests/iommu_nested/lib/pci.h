@@ -3,6 +3,7 @@
 #ifndef IOMMU_NESTED_PCI_H
 #define IOMMU_NESTED_PCI_H
 
+#include <stddef.h>
 #include <linux/types.h>
 
 #define PCI_SYSFS	"/sys/bus/pci/devices"
@@ -23,5 +24,8 @@ int pci_find(__u16 vendor, __u16 device, unsigned int nth, char bdf[16]);
  * Return: a file descriptor or a negative errno.
  */
 int pci_open_vfio(const char *bdf);
+
+/** pci_iommu_driver() - the name of the driver of the IOMMU before a function */
+int pci_iommu_driver(const char *bdf, char *name, size_t size);
 
 #endif

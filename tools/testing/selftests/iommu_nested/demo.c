@@ -302,7 +302,7 @@ static void take_fault(void)
 int main(void)
 {
 	demo.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-	printf("IOVA  -- stage 1, the guest's tables -->  GPA  -- stage 2, the host's tables -->  HPA\n");
+	printf("IOVA -- stage 1, the guest's --> GPA -- stage 2, the host's --> HPA\n");
 	open_host();
 	build_guest();
 	run_dma();

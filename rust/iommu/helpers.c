@@ -6,6 +6,7 @@
 #include <linux/cpufeature.h>
 #include <linux/of_address.h>
 #include <linux/pci.h>
+#include <linux/sched/signal.h>
 
 #include "helpers.h"
 
@@ -108,6 +109,12 @@ int rust_helper_iommu_copy_user_entries(void *dst, size_t entry_size,
 			return ret;
 	}
 	return 0;
+}
+
+bool rust_helper_cond_resched_alive(void)
+{
+	cond_resched();
+	return !fatal_signal_pending(current);
 }
 
 static bool phys_is_ram(phys_addr_t phys)

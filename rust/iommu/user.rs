@@ -104,6 +104,20 @@ impl<'a> UserArray<'a> {
         })
     }
 
+    /// To be called between two portions of an array, which may be as long as user space likes:
+    /// lets others run.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINTR`]: the process is being killed and will not see a result.
+    pub fn pause(&self) -> Result {
+        // SAFETY: In the ioctl's process context, which may sleep.
+        match unsafe { bindings::rust_helper_cond_resched_alive() } {
+            true => Ok(()),
+            false => Err(EINTR),
+        }
+    }
+
     /// Reports to user space how many elements were handled.
     pub fn set_handled(&mut self, handled: u32) {
         self.0.entry_num = handled;

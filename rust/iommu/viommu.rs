@@ -88,6 +88,7 @@ pub trait Operations: Send + Sync + Sized + 'static {
     /// - [`EINVAL`], [`EFAULT`], [`E2BIG`]: as [`UserArray::read`], or another type of data.
     /// - [`EIO`]: an entry that is not allowed, or that the hardware refused.
     /// - [`ETIMEDOUT`]: the hardware does not answer.
+    /// - [`EINTR`]: as [`UserArray::pause`].
     fn invalidate(this: &Viommu<Self>, array: &mut UserArray<'_>) -> Result;
 
     /// Checks a new vDEVICE of this virtual IOMMU, which the guest will know by `virtual_id`.

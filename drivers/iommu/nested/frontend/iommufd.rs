@@ -141,6 +141,7 @@ fn invalidate_blocks<B: Abi<Viommu = Viommu<B>>>(
         // CAST: Not more than `BLOCK`.
         *done += handled as u32;
         result?;
+        array.pause()?;
     }
     Ok(())
 }

@@ -91,6 +91,7 @@ TEST_F(lifetime, event_queue_outlives_the_guest)
 {
 	struct host *host = &self->host;
 	struct vm *vm = &self->vm;
+	struct pollfd poll_fd = { .events = POLLIN };
 	struct vevent event;
 	__u32 queue;
 	int fd;
@@ -99,6 +100,8 @@ TEST_F(lifetime, event_queue_outlives_the_guest)
 					   IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, 16,
 					   &queue, &fd));
 	fault(_metadata, vm, IOVA + GUEST_PAGE);
+	poll_fd.fd = fd;
+	ASSERT_EQ(1, poll(&poll_fd, 1, VEVENT_TIMEOUT_MS));
 	edu_close(vm->edu);
 	close(host->fd);
 	host->fd = -1;

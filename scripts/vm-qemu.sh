@@ -4,8 +4,9 @@
 # emulated arm64 with an SMMUv3, virtualization extensions and two NVMe disks, and
 # runs tools/testing/vm/host/suite/SUITE there. As qemu.sh: what the suite prints
 # comes out here, the kernel's messages go to build/log/NAME.kernel.log, LIMIT= is
-# in seconds, the exit code is that of the suite. The disks are
-# build/results/NAME.nvme0 and NAME.nvme1, new ones each time.
+# in seconds, the exit code is that of the suite. With FIRMWARE=uefi the kernel
+# gets ACPI instead of a device tree, INITRD= is another than the usual. The disks
+# are build/results/NAME.nvme0 and NAME.nvme1, new ones each time.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -28,10 +29,11 @@ machine=(
 	-device edu,dma_mask=0xffffffffffffffff,addr=5
 	-drive "if=none,id=disk0,format=raw,file=${disk}0" -device nvme,drive=disk0,serial=zero,addr=8
 	-drive "if=none,id=disk1,format=raw,file=${disk}1" -device nvme,drive=disk1,serial=one,addr=9
-	-kernel "$dir/Image" -initrd "$dir/initramfs"
+	-kernel "$dir/Image" -initrd "${INITRD:-$dir/initramfs}"
 	-serial stdio -serial "file:$kernel_log"
 	-append "console=ttyAMA1 loglevel=7 panic=-1 deferred_probe_timeout=60 nested.run=$suite $*"
 )
+[ "${FIRMWARE-}" != uefi ] || machine+=(-bios "$dir/root/share/QEMU_EFI.fd")
 
 : >"$kernel_log"
 tools timeout -k 5 "${LIMIT:-120}" "$QEMU" "${machine[@]}" </dev/null |

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Packs build/arm64-vm/iort.cpio, which goes before an initramfs and replaces the
+# machine's IORT by one that says CANWBS of its root complexes: that a device
+# cannot bypass the caches, without which the C driver does not nest.
+
+. "$(dirname "$0")/lib.sh"
+
+dir=$build/arm64-vm
+output=$dir/iort.cpio
+
+# The table as the machine has it, then bit 2 of the memory access flags, byte 23
+# of each node of type 2, a newer OEM revision (byte 24) and the checksum (byte 9).
+pack() {
+	local tree=$dir/iort/kernel/firmware/acpi
+	mkdir -p "$tree"
+	FIRMWARE=uefi "$root/scripts/vm-qemu.sh" vm-tables vm-tables |
+		sed -n 's/^# IORT: //p' | tools base64 -d >"$dir/iort.aml"
+	# shellcheck disable=SC2016 # Perl's own $
+	tools perl -0777 -e '
+		$table = <>;
+		($nodes, $at) = unpack("x36 V V", $table);
+		while ($nodes--) {
+			($type, $length) = unpack("x$at C v", $table);
+			vec($table, $at + 23, 8) |= 4, $done++ if $type == 2;
+			$at += $length;
+		}
+		$done or die "no root complex in the table";
+		vec($table, 24, 8)++;
+		vec($table, 9, 8) = (vec($table, 9, 8) - unpack("%8C*", $table)) & 255;
+		print $table' "$dir/iort.aml" >"$tree/iort.aml"
+	tools sh -c "cd '$dir/iort' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0" >"$output.tmp"
+	mv "$output.tmp" "$output"
+}
+
+unless_fresh vm-iort "$output" "$root/scripts/vm-qemu.sh" "$build/stamp/kernel-arm64-vm" \
+	"$build/stamp/toolbox"
+step vm-iort "vm: an IORT with CANWBS" pack
+done_fresh

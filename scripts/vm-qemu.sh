@@ -23,7 +23,7 @@ mkdir -p "$log" "$results"
 # shellcheck disable=SC2054 # the commas are QEMU's
 machine=(
 	-M virt,gic-version=3,iommu=smmuv3,virtualization=on -cpu neoverse-n1
-	-accel tcg,thread=multi -smp 2 -m 1536
+	-accel tcg,thread=multi -smp "${SMP:-2}" -m 1536
 	-display none -no-reboot -nic none -monitor none
 	-device edu,dma_mask=0xffffffffffffffff,addr=4
 	-device edu,dma_mask=0xffffffffffffffff,addr=5

@@ -77,25 +77,81 @@ job_interrupts() {
 	done
 }
 
-# edu, without a driver: its DMA engine fetches from an address that nothing is
-# mapped at. Registers: 0x80 source, 0x88 destination, 0x90 length, 0x98 command.
-job_fault() {
-	local edu bar event tries=0
-	edu=$(grep -l 0x11e8 $DEVICES/*/device) || { say fault "no edu" && return; }
+# edu, without a driver. Registers: 0x80 source, 0x88 destination, 0x90 length,
+# 0x98 command: bit 0 runs it and reads as set until done, bit 1 is for a transfer
+# to memory. EDU_BUFFER is edu's own address of its memory.
+EDU_BUFFER=0x40000
+
+# edu_find: sets edu to its PCI address and bar to that of its registers
+edu_find() {
+	edu=$(grep -l 0x11e8 $DEVICES/*/device) || { say edu missing && return 1; }
 	edu=${edu%/device}
 	echo 1 >"$edu/enable"
 	printf '\006' | dd of="$edu/config" bs=1 seek=4 conv=notrunc 2>/dev/null
-	bar=$(cut -d' ' -f1 "$edu/resource" | head -n 1)
-	devmem $((bar + 0x80)) 64 0x7654321000
-	devmem $((bar + 0x88)) 64 0x40000
-	devmem $((bar + 0x90)) 64 0x100
-	devmem $((bar + 0x98)) 64 1
+	bar=$(head -n 1 "$edu/resource" | cut -d' ' -f1)
+	edu=${edu##*/}
+}
+
+edu_run() { # SOURCE DESTINATION LENGTH COMMAND
+	local tries=0
+	devmem $((bar + 0x80)) 64 "$1"
+	devmem $((bar + 0x88)) 64 "$2"
+	devmem $((bar + 0x90)) 64 "$3"
+	devmem $((bar + 0x98)) 64 "$4"
+	while [ $(($(devmem $((bar + 0x98)) 64) & 1)) = 1 ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 200 ] || { say edu hangs && return 1; }
+		usleep 20000
+	done
+}
+
+# A transfer from an address that nothing is mapped at.
+job_fault() {
+	local event tries=0
+	edu_find && edu_run 0x7654321000 $EDU_BUFFER 4 1 || return
 	until event=$(dmesg | grep 'event: '); do
 		tries=$((tries + 1))
 		[ $tries -lt 60 ] || break
 		usleep 50000
 	done
-	say fault "${edu##*/}" "$(echo "$event" | head -n 1 | sed 's/.*event: //')"
+	say fault "$edu" "$(echo "$event" | head -n 1 | sed 's/.*event: //')"
+}
+
+# edu fetches what the processor has put into memory that Linux does not use
+# (mem=128M), and stores it next to that. For a guest with iommu.passthrough=1.
+job_secret() {
+	local address=0x48800000 put
+	devmem $address 32 "0x$(cut -c1-8 /proc/sys/kernel/random/uuid)"
+	devmem $((address + 0x100)) 32 0
+	put=$(devmem $address 32)
+	edu_find && edu_run $address $EDU_BUFFER 8 1 &&
+		edu_run $EDU_BUFFER $((address + 0x100)) 8 3 || return
+	say secret $address "$put" "$(devmem $((address + 0x100)) 32)"
+}
+
+# Fills a page of the virtual SMMU's command queue with TLBI_NH_ALL, behind its
+# driver's back, and rings the doorbell again and again; edu faults meanwhile.
+# Registers: 0x90 CMDQ_BASE, with the queue's log2 size in bits 4:0, 0x98
+# CMDQ_PROD, 0x9c CMDQ_CONS. A page holds 256 commands.
+job_flood() {
+	local smmu base size prod
+	smmu=0x$(grep -m 1 -i smmu /proc/iomem | cut -d- -f1 | tr -d ' ')
+	base=$(devmem $((smmu + 0x90)) 64)
+	size=$((1 << (base & 31)))
+	base=$((base & 0xfffffffffffe0))
+	edu_find || return
+	awk 'BEGIN { for (i = 0; i < 4096; i++) printf "%s", i % 16 ? "\\0" : "\\20" }' >/page
+	printf "$(cat /page)" | dd of=/dev/mem bs=4096 seek=$((base / 4096)) conv=notrunc 2>/dev/null
+	say flood "$smmu" "$base" $size
+	while true; do
+		edu_run 0x7654321000 $EDU_BUFFER 0x1000 1
+	done &
+	while true; do
+		# The rest of the queue is zeros, no command: only its first page is run.
+		prod=$(($(devmem $((smmu + 0x9c)) 32)))
+		devmem $((smmu + 0x98)) 32 $(((prod & ~(size - 1) ^ size) & (2 * size - 1) | 0))
+		devmem $((smmu + 0x98)) 32 $(((prod & ~(size - 1) ^ size) & (2 * size - 1) | 256))
+	done
 }
 
 # Reboots once. Every word of a new disk is its own offset, so that the first

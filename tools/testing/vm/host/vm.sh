@@ -41,10 +41,10 @@ vm_start() {
 	done
 	qemu-system-aarch64 -M virt,gic-version=3,accel=kvm -cpu host -smp 1 -m 192 \
 		-bios /share/QEMU_EFI.fd -kernel /guest/Image -initrd /guest/initramfs.gz \
-		-append "console=ttyAMA1 loglevel=7 panic=-1 deferred_probe_timeout=60 vm.run=$run $*" \
+		-append "console=ttyAMA1 loglevel=3 panic=-1 deferred_probe_timeout=60 vm.run=$run $*" \
 		-display none -nic none -monitor none ${VM_OPTIONS:--no-reboot} \
 		-serial "file:/tmp/$name.out" -serial "file:/tmp/$name.kernel" \
-		-object iommufd,id=iommufd0 $options >"/tmp/$name.qemu" 2>&1 &
+		-object iommufd,id=iommufd0 $options </dev/null >"/tmp/$name.qemu" 2>&1 &
 	echo $! >"/tmp/$name.pid"
 }
 
@@ -78,6 +78,7 @@ vm_reaches() {
 	done
 }
 
+# vm_is_gone NAME: waits for that; its kernel's messages join the host's.
 vm_is_gone() {
 	local tries=100
 	while vm_runs "$1"; do
@@ -85,6 +86,7 @@ vm_is_gone() {
 		[ $tries != 0 ] || { vm_blame "$1" && return 1; }
 		usleep 50000
 	done
+	sed "s/^/$1: /" "/tmp/$1.kernel" >/dev/ttyAMA1
 }
 
 # vm_ends NAME SECONDS: until the guest has done its jobs and powered off.

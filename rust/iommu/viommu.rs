@@ -25,8 +25,12 @@ use kernel::{
         from_result,
         to_result, //
     },
+    new_mutex,
     prelude::*,
-    sync::Arc,
+    sync::{
+        Arc,
+        Mutex, //
+    },
     transmute::AsBytes,
     types::{
         NotThreadSafe,
@@ -104,11 +108,17 @@ pub trait Operations: Send + Sync + Sized + 'static {
 ///
 /// # Invariants
 ///
-/// `data` is initialised wherever a reference to `Self` exists.
+/// `ours` is initialised wherever a reference to `Self` exists.
 #[repr(C)]
 pub struct Viommu<V: Operations> {
     raw: Opaque<bindings::iommufd_viommu>,
-    data: MaybeUninit<V>,
+    ours: MaybeUninit<Ours<V>>,
+}
+
+/// What follows iommufd's object.
+struct Ours<V> {
+    reporter: Arc<Reporter>,
+    data: V,
 }
 
 impl<V: Operations> Viommu<V> {
@@ -146,15 +156,14 @@ impl<V: Operations> Viommu<V> {
         }
     }
 
-    /// A handle for reporting events to user space.
-    ///
-    /// # Safety
-    ///
-    /// It must be dropped before the virtual IOMMU is destroyed. An attached nested domain keeps
-    /// its virtual IOMMU alive.
-    pub unsafe fn reporter(&self) -> Reporter {
-        // SAFETY: The pointer is not null. INVARIANT: by this function's requirement.
-        Reporter(unsafe { NonNull::new_unchecked(self.raw.get()) })
+    /// A handle for reporting events to user space. It may outlive the virtual IOMMU.
+    pub fn reporter(&self) -> &Arc<Reporter> {
+        &self.ours().reporter
+    }
+
+    fn ours(&self) -> &Ours<V> {
+        // SAFETY: Initialised, by the type's invariant.
+        unsafe { self.ours.assume_init_ref() }
     }
 }
 
@@ -162,8 +171,7 @@ impl<V: Operations> core::ops::Deref for Viommu<V> {
     type Target = V;
 
     fn deref(&self) -> &V {
-        // SAFETY: Initialised, by the type's invariant.
-        unsafe { self.data.assume_init_ref() }
+        &self.ours().data
     }
 }
 
@@ -195,31 +203,56 @@ impl<V: Operations> Drop for DevicesGuard<'_, V> {
     }
 }
 
-/// Reports events to the vEVENTQ of a virtual IOMMU.
-///
-/// # Invariants
-///
-/// The virtual IOMMU is alive.
-pub struct Reporter(NonNull<bindings::iommufd_viommu>);
+/// A virtual IOMMU that is not destroyed yet.
+struct Alive(NonNull<bindings::iommufd_viommu>);
 
-// SAFETY: Reporting may be done by any thread.
-unsafe impl Send for Reporter {}
-// SAFETY: Reporting may be done by many threads at once.
-unsafe impl Sync for Reporter {}
+// SAFETY: Events may be reported by any thread.
+unsafe impl Send for Alive {}
+
+/// Reports events to the vEVENTQ of a virtual IOMMU, as long as there is one.
+///
+/// # Locking
+///
+/// iommufd's `veventqs_rwsem`, and through it user memory, nests in `viommu`. So nothing that is
+/// held in an operation of [`Driver`](super::Driver), which the core calls with its group mutex,
+/// may be held when reporting: the group mutex nests in the locks of interrupt allocation, and
+/// those in what a fault on a mapping of vfio's takes.
+#[pin_data]
+pub struct Reporter {
+    /// `None` once the virtual IOMMU is being destroyed.
+    #[pin]
+    viommu: Mutex<Option<Alive>>,
+}
 
 impl Reporter {
+    fn new(viommu: NonNull<bindings::iommufd_viommu>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                viommu <- new_mutex!(Some(Alive(viommu)), "Reporter::viommu"),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
     /// Queues an event for user space. May sleep.
     ///
     /// # Errors
     ///
+    /// - [`ENODEV`]: the virtual IOMMU is gone.
     /// - [`EOPNOTSUPP`]: user space has made no queue for events of `event_type`
     ///   (`enum iommu_veventq_type`).
     /// - [`ENOMEM`]
     pub fn report<T: AsBytes>(&self, event_type: u32, event: &T) -> Result {
-        // SAFETY: Alive by the type's invariant; `event` is valid and is copied from.
+        let viommu = self.viommu.lock();
+        let Some(Alive(viommu)) = &*viommu else {
+            return Err(ENODEV);
+        };
+
+        // SAFETY: `destroy()` clears the pointer, under the lock, before the object goes; `event`
+        // is valid and is copied from.
         to_result(unsafe {
             bindings::iommufd_viommu_report_event(
-                self.0.as_ptr(),
+                viommu.as_ptr(),
                 event_type,
                 core::ptr::from_ref(event).cast_mut().cast(),
                 size_of::<T>(),
@@ -291,13 +324,16 @@ impl<V: Operations> Ops<V> {
                 unsafe { PagingDomain::<V::Driver>::try_from_raw(parent) }.ok_or(EINVAL)?;
             // SAFETY: See above; the IOMMU is the one of a device of this driver.
             let iommu = unsafe { Instance::<V::Driver>::from_raw((*raw).iommu_dev) };
-            // SAFETY: See above.
-            let data = V::new(iommu, parent, unsafe { UserData::from_raw(user) })?;
+            let ours = Ours {
+                reporter: Reporter::new(NonNull::new(raw).ok_or(EINVAL)?)?,
+                // SAFETY: See above.
+                data: V::new(iommu, parent, unsafe { UserData::from_raw(user) })?,
+            };
 
             // SAFETY: The allocation is as large as `get_size()` said. With the operations set,
             // iommufd calls `destroy()` when the object goes.
             unsafe {
-                (&raw mut (*raw.cast::<Viommu<V>>()).data).write(MaybeUninit::new(data));
+                (&raw mut (*raw.cast::<Viommu<V>>()).ours).write(MaybeUninit::new(ours));
                 (*raw).ops = Self::VIOMMU;
             }
             Ok(0)
@@ -305,8 +341,10 @@ impl<V: Operations> Ops<V> {
     }
 
     extern "C" fn destroy(raw: *mut bindings::iommufd_viommu) {
-        // SAFETY: See above; nothing refers to the object any more.
-        unsafe { (*raw.cast::<Viommu<V>>()).data.assume_init_drop() };
+        // SAFETY: See above; nothing but the reporter refers to the object any more.
+        let ours = unsafe { (*raw.cast::<Viommu<V>>()).ours.assume_init_read() };
+
+        *ours.reporter.viommu.lock() = None;
     }
 
     extern "C" fn alloc_domain_nested(

@@ -15,7 +15,7 @@
 //! 1. the IOMMU core's group mutex
 //! 2. `Master::state`
 //! 3. `Smmu::streams`
-//! 4. `Master::guest`
+//! 4. `Master::owner`
 //! 5. `Smmu::guests`
 //! 6. `StreamTable`'s and `CdTable`'s, `Ids`'
 //! 7. `Targets::list` (spinlock, interrupts off)

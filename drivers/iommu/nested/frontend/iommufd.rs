@@ -89,9 +89,7 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
                 id,
                 events: KBox::new(
                     Events {
-                        // SAFETY: The backend drops it when the device is attached elsewhere, which
-                        // is before the nested domain goes, and so before the virtual IOMMU does.
-                        reporter: unsafe { this.reporter() },
+                        reporter: this.reporter().clone(),
                         _backend: PhantomData::<fn() -> B>,
                     },
                     GFP_KERNEL,
@@ -157,7 +155,7 @@ impl<B: Abi<Viommu = Viommu<B>>> GuestDevices<B> for VDevices<'_, B> {
 
 /// The vEVENTQ of a virtual IOMMU.
 struct Events<B> {
-    reporter: Reporter,
+    reporter: Arc<Reporter>,
     _backend: PhantomData<fn() -> B>,
 }
 

@@ -152,7 +152,7 @@ pub(crate) struct Master {
     #[pin]
     state: Mutex<State>,
     #[pin]
-    guest: Mutex<Option<Owner>>,
+    owner: Mutex<Option<Arc<Owner>>>,
     _pasids: Pasids,
 }
 
@@ -207,7 +207,7 @@ impl Master {
                 },
                 "Master::state"
             ),
-            guest <- new_mutex!(None, "Master::guest"),
+            owner <- new_mutex!(None, "Master::owner"),
             _pasids: pasids,
         }? Error))
     }
@@ -240,10 +240,12 @@ impl Master {
     /// `raw` is the event with the ID of the device in the guest; what `event` is of it is for the
     /// record.
     pub(crate) fn report(&self, event: &Event, raw: impl FnOnce(u64) -> [u64; 4]) -> bool {
-        let guest = self.guest.lock();
-        let Some(Owner { device, stats }) = &*guest else {
+        // Not under the lock: it nests in the group mutex, which must not be held when reporting.
+        let owner = self.owner.lock().clone();
+        let Some(owner) = owner else {
             return false;
         };
+        let Owner { device, stats } = &*owner;
         let raw = raw(device.id);
         let result = device.events.report(&raw);
 

@@ -20,14 +20,17 @@ use crate::{
     },
     trace,
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// How a [`Request`] is met.
 struct Plan {
     attachment: Attachment,
     ste: Ste,
     ats: bool,
-    owner: Option<Owner>,
+    owner: Option<Arc<Owner>>,
 }
 
 impl Master {
@@ -65,7 +68,7 @@ impl Master {
         match result {
             Ok(()) => {
                 // Events from here on are the new owner's.
-                *self.guest.lock() = plan.owner;
+                *self.owner.lock() = plan.owner;
                 self.start_ats(&mut state, plan.ats, None);
                 self.settle(&mut state, plan.attachment, plan.ats);
                 Ok(())
@@ -73,7 +76,7 @@ impl Master {
             Err(e) => {
                 // What the hardware has seen of this is unknown; the entry in memory blocks.
                 let _ = self.write_stes(&Ste::abort());
-                *self.guest.lock() = None;
+                *self.owner.lock() = None;
                 if let Some(targets) = plan.attachment.targets() {
                     targets.leave(&self.usage(&plan.attachment, plan.ats));
                 }
@@ -131,6 +134,13 @@ impl Master {
                     VSteKind::Abort | VSteKind::Invalid => false,
                 };
                 let ats = wanted && self.ats_capable;
+                let owner = match device {
+                    Some(device) => {
+                        let stats = guest.stats().clone();
+                        Some(Arc::new(Owner { device, stats }, GFP_KERNEL)?)
+                    }
+                    None => None,
+                };
                 let ste = Ste::nested(features, vste, &stage2, guest.vmid(), ats);
                 let [word0, word1, ..] = *ste.words();
 
@@ -139,10 +149,7 @@ impl Master {
                     attachment: Attachment::Guest(guest.clone()),
                     ste,
                     ats,
-                    owner: device.map(|device| Owner {
-                        device,
-                        stats: guest.stats().clone(),
-                    }),
+                    owner,
                 }
             }
         })

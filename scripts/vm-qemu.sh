@@ -36,7 +36,7 @@ machine=(
 [ "${FIRMWARE-}" != uefi ] || machine+=(-bios "$dir/root/share/QEMU_EFI.fd")
 
 : >"$kernel_log"
-tools timeout -k 5 "${LIMIT:-120}" "$QEMU" "${machine[@]}" </dev/null |
+tools timeout -k 5 "${LIMIT:-300}" "$QEMU" "${machine[@]}" </dev/null |
 	sed -u 's/\r*$//' | tee "$output" | sed -u '/^nested: exit=/d' || true
 
 status=$(sed -n 's/^nested: exit=//p' "$output" | tail -n 1)

@@ -129,28 +129,30 @@ job_secret() {
 	say secret $address "$put" "$(devmem $((address + 0x100)) 32)"
 }
 
-# Fills a page of the virtual SMMU's command queue with TLBI_NH_ALL, behind its
-# driver's back, and rings the doorbell again and again; edu faults meanwhile.
+# Fills the virtual SMMU's command queue with TLBI_NH_ALL, behind its driver's
+# back, and has it run 256 of them again and again; edu faults meanwhile.
 # Registers: 0x90 CMDQ_BASE, with the queue's log2 size in bits 4:0, 0x98
-# CMDQ_PROD, 0x9c CMDQ_CONS. A page holds 256 commands.
+# CMDQ_PROD, 0x9c CMDQ_CONS, both with one bit more than an index has.
 job_flood() {
-	local smmu base size prod
+	local smmu base size
 	smmu=0x$(grep -m 1 -i smmu /proc/iomem | cut -d- -f1 | tr -d ' ')
 	base=$(devmem $((smmu + 0x90)) 64)
 	size=$((1 << (base & 31)))
 	base=$((base & 0xfffffffffffe0))
 	edu_find || return
-	awk 'BEGIN { for (i = 0; i < 4096; i++) printf "%s", i % 16 ? "\\0" : "\\20" }' >/page
-	printf "$(cat /page)" | dd of=/dev/mem bs=4096 seek=$((base / 4096)) conv=notrunc 2>/dev/null
-	say flood "$smmu" "$base" $size
+	printf '\020\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >/queue
+	until [ "$(stat -c %s /queue)" -ge $((size * 16)) ]; do
+		cat /queue /queue >/double
+		mv /double /queue
+	done
+	dd if=/queue of=/dev/mem bs=4096 seek=$((base / 4096)) conv=notrunc 2>/dev/null
 	while true; do
 		edu_run 0x7654321000 $EDU_BUFFER 0x1000 1
 	done &
+	say flood
 	while true; do
-		# The rest of the queue is zeros, no command: only its first page is run.
-		prod=$(($(devmem $((smmu + 0x9c)) 32)))
-		devmem $((smmu + 0x98)) 32 $(((prod & ~(size - 1) ^ size) & (2 * size - 1) | 0))
-		devmem $((smmu + 0x98)) 32 $(((prod & ~(size - 1) ^ size) & (2 * size - 1) | 256))
+		devmem $((smmu + 0x98)) 32 \
+			$(($(devmem $((smmu + 0x9c)) 32) + 256 & (2 * size - 1)))
 	done
 }
 

@@ -3,10 +3,11 @@
 # vm-suite.sh [CASE...]: TAP points of virtual machines on our driver, each CASE
 # one boot of the emulated host with tools/testing/vm/host/suite/CASE, followed by
 # what only the outside can tell: the disks afterwards, the host's kernel log.
+# vm-acpi and vm-reference are the case vm with ACPI and with the C driver.
 
 . "$(dirname "$0")/tap.sh"
 
-cases=(vm vm-devices vm-modes vm-life)
+cases=(vm vm-acpi vm-reference vm-devices vm-modes vm-life vm-pair)
 [ $# = 0 ] || cases=("$@")
 
 sum_of() { # FILE FIRST_MIB
@@ -41,7 +42,26 @@ machine() {
 
 new=$results/vm.new
 "$root/scripts/disk.sh" >"$new"
+
+# run NAME CASE PARAMETER...
+run() {
+	local name=$1
+	machine "$@" "nested.expect=$(sum_of "$new" 0)"
+	try "$name: the disks hold what the guests wrote" disks_agree "$name"
+}
+
+# With the C driver, which nests only where the firmware vouches for coherency.
+reference() {
+	local initramfs=$build/arm64-vm/reference.initramfs
+	"$root/scripts/vm-iort.sh" >&2
+	cat "$build/arm64-vm/iort.cpio" "$build/arm64-vm/initramfs" >"$initramfs"
+	INITRD=$initramfs FIRMWARE=uefi run vm-reference vm nested.driver=c
+}
+
 for case in "${cases[@]}"; do
-	machine "$case" "$case" "nested.expect=$(sum_of "$new" 0)"
-	try "$case: the disks hold what the guests wrote" disks_agree "$case"
+	case $case in
+	vm-acpi) FIRMWARE=uefi run vm-acpi vm ;;
+	vm-reference) reference ;;
+	*) run "$case" "$case" ;;
+	esac
 done

@@ -24,7 +24,7 @@
 #include "lib/walk.h"
 
 #define RAM_GPA		0x80000000ULL
-#define RAM_SIZE	MIB(8)
+#define RAM_SIZE	MIB(4)
 #define IOVA_READ	0x1234560000ULL
 #define IOVA_WRITE	0x1234561000ULL
 #define IOVA_UNMAPPED	0x1234569000ULL

@@ -27,7 +27,7 @@
 
 /* A transfer takes 100 ms of the machine's time; a loaded host stretches it. */
 #define EDU_TIMEOUT_US		5000000
-#define EDU_POLL_US		2000
+#define EDU_POLL_US		10000
 
 unsigned int edu_count(void)
 {

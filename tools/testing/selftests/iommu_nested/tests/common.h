@@ -11,7 +11,7 @@
 #define IOMMU_NESTED_COMMON_H
 
 #define GUEST_GPA	0x40000000ULL
-#define GUEST_SIZE	MIB(8)
+#define GUEST_SIZE	MIB(4)
 #define IOVA		0x1234567000ULL
 #define S1_VA_BITS	39
 #define ASID		0x77

@@ -18,6 +18,12 @@ pub fn of_dma_is_coherent(dev: &Device) -> bool {
     unsafe { bindings::rust_helper_of_dma_is_coherent(raw_dev(dev)) }
 }
 
+/// Whether the system is described by ACPI, not by a device tree.
+pub fn acpi_in_use() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::rust_helper_acpi_in_use() }
+}
+
 /// An SMMUv3 in ACPI's IORT (Arm DEN 0049).
 #[derive(Clone, Copy)]
 pub struct IortSmmuV3 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/acpi.h>
 #include <linux/acpi_iort.h>
 #include <linux/bitfield.h>
 #include <linux/cacheflush.h>
@@ -38,6 +39,11 @@ void rust_helper_iommu_resv_region_add(struct list_head *list,
 bool rust_helper_of_dma_is_coherent(struct device *dev)
 {
 	return of_dma_is_coherent(dev->of_node);
+}
+
+bool rust_helper_acpi_in_use(void)
+{
+	return !acpi_disabled;
 }
 
 int rust_helper_iort_smmu_v3(struct device *dev, u32 *model, u32 *flags)

@@ -19,6 +19,9 @@ void rust_helper_iommu_resv_region_add(struct list_head *list,
 
 bool rust_helper_of_dma_is_coherent(struct device *dev);
 
+/* Whether the system is described by ACPI, not by a device tree. */
+bool rust_helper_acpi_in_use(void);
+
 /*
  * The model and the flags of the SMMUv3 node in ACPI's IORT that @dev was made
  * from; -ENODEV if it was not.

@@ -95,7 +95,7 @@ pub struct Stage2Regs {
 ///
 /// # Invariants
 ///
-/// - `ops` is a page table made by `alloc_io_pgtable_ops()` with [`FLUSH_OPS`](Self::FLUSH_OPS) of
+/// - `ops` is a page table made by `alloc_io_pgtable_ops()` with the `FLUSH_OPS` of
 ///   `T`, in the format of `stage`.
 /// - Its cookie points to what `tlb` points to.
 pub struct PgTable<T: Tlb> {

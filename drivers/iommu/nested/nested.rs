@@ -44,19 +44,29 @@ impl InPlaceModule for Nested {
 
         try_pin_init!(Self {
             device_tree <- driver::Registration::new(c"iommu-nested-smmu-v3", module),
-            // With arm_smmu_v3 present the name is taken, and the SMMUs in ACPI are that driver's.
-            iort: match KBox::pin_init(
-                driver::Registration::new(smmu_v3::probe::IORT_NAME, module),
-                GFP_KERNEL,
-            ) {
-                Ok(iort) => Some(iort),
-                Err(e) if e == EBUSY => {
-                    pr_info!("arm_smmu_v3 is present: leaving SMMUs in ACPI to it\n");
-                    None
-                }
-                Err(e) => return Err(e),
-            },
+            iort: register_iort(module)?,
         })
+    }
+}
+
+/// Registers the driver of SMMUs in ACPI, if there can be any. Its name is the C driver's: with
+/// arm_smmu_v3 present it is taken, and the SMMUs are that driver's.
+fn register_iort(
+    module: &'static ThisModule,
+) -> Result<Option<Pin<KBox<PlatformDriver<smmu_v3::probe::Iort>>>>> {
+    if !iommu::firmware::acpi_in_use() {
+        return Ok(None);
+    }
+    match KBox::pin_init(
+        driver::Registration::new(smmu_v3::probe::IORT_NAME, module),
+        GFP_KERNEL,
+    ) {
+        Ok(iort) => Ok(Some(iort)),
+        Err(e) if e == EBUSY => {
+            pr_info!("arm_smmu_v3 is present: leaving SMMUs in ACPI to it\n");
+            Ok(None)
+        }
+        Err(e) => Err(e),
     }
 }
 

@@ -274,14 +274,6 @@ impl Master {
 
     fn write_stes(&self, ste: &Ste) -> Result {
         for &sid in &self.sids {
-            let old = self.smmu.strtab.read(sid)?;
-
-            dev_dbg!(
-                self.dev,
-                "StreamID {sid:#x}: {} -> {}\n",
-                old.decode(),
-                ste.decode()
-            );
             self.smmu.strtab.write(sid, ste, &self.smmu.cmdq)?;
         }
         Ok(())

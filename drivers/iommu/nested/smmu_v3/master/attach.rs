@@ -75,6 +75,7 @@ impl Master {
             }
             Err(e) => {
                 // What the hardware has seen of this is unknown; the entry in memory blocks.
+                self.stop_ats(&mut state, false);
                 let _ = self.write_stes(&Ste::abort());
                 *self.owner.lock() = None;
                 if let Some(targets) = plan.attachment.targets() {

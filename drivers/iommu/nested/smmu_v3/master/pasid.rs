@@ -32,6 +32,7 @@ use kernel::{
 /// The device's PASID capability, enabled if it has one, and disabled when dropped.
 pub(super) struct Pasids {
     dev: ARef<Device>,
+    enabled: bool,
     /// log2 of how many PASIDs the device can use, 0 if none.
     pub(super) bits: u32,
 }
@@ -43,6 +44,7 @@ impl Pasids {
 
         Self {
             dev: dev.into(),
+            enabled: max.is_some(),
             bits: max.and_then(u32::checked_ilog2).unwrap_or(0),
         }
     }
@@ -50,7 +52,7 @@ impl Pasids {
 
 impl Drop for Pasids {
     fn drop(&mut self) {
-        if let Some(pci) = PciEndpoint::new(&self.dev).filter(|_| self.bits != 0) {
+        if let Some(pci) = PciEndpoint::new(&self.dev).filter(|_| self.enabled) {
             pci.disable_pasid();
         }
     }

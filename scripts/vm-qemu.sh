@@ -35,9 +35,10 @@ machine=(
 )
 [ "${FIRMWARE-}" != uefi ] || machine+=(-bios "$dir/root/share/QEMU_EFI.fd")
 
+# UEFI clears a screen before the first line that is ours.
 : >"$kernel_log"
 tools timeout -k 5 "${LIMIT:-300}" "$QEMU" "${machine[@]}" </dev/null |
-	sed -u 's/\r*$//' | tee "$output" | sed -u '/^nested: exit=/d' || true
+	sed -u -e 's/\r*$//' -e '/^UEFI firmware/d' -e 's/.*\x1b\[[0-9;=]*[A-Za-z]//' | tee "$output" | sed -u '/^nested: exit=/d' || true
 
 status=$(sed -n 's/^nested: exit=//p' "$output" | tail -n 1)
 if [ -z "$status" ]; then

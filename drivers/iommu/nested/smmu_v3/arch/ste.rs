@@ -233,7 +233,7 @@ impl Ste {
                 ste.0[0] |= stage1[0];
                 ste.0[1] |= stage1[1];
                 CONFIG.set(&mut ste.0, CONFIG_NESTED);
-                // A guest that faults all the time shall not drown the others' events.
+                // Allows the hardware to merge a guest's equal events, which it may not do.
                 MEV.set(&mut ste.0, 1);
                 ste.without_stalls(features)
             }

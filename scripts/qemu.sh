@@ -40,6 +40,8 @@ machine=(
 	-kernel "$dir/Image" -initrd "$dir/initramfs.gz"
 )
 command_line="console=ttyAMA1 loglevel=7 panic=-1 deferred_probe_timeout=60 nested.run=$suite"
+# The disk answers by the host's clock, which the machine's may outrun.
+command_line+=" nvme_core.io_timeout=600 nvme_core.admin_timeout=600"
 
 if [ "$suite" = shell ]; then
 	[ -t 0 ] || die "the shell needs a terminal"
@@ -51,7 +53,7 @@ fi
 [ ! -t 1 ] || command_line+=" nested.tty=1"
 : >"$kernel_log"
 output=$log/$name.out
-tools timeout -k 5 "${LIMIT:-300}" "$QEMU" "${machine[@]}" -monitor none \
+tools timeout -k 5 "${LIMIT:-600}" "$QEMU" "${machine[@]}" -monitor none \
 	-serial stdio -serial "file:$kernel_log" -append "$command_line $*" </dev/null |
 	sed -u 's/\r*$//' | tee "$output" | sed -u '/^nested: exit=/d' || true
 

@@ -51,7 +51,8 @@ static void check_chunk(struct __test_metadata *_metadata, const __u64 *buffer,
 		ASSERT_EQ(at + i * sizeof(*buffer), buffer[i]);
 }
 
-TEST_F(dma_api, large_reads)
+/* The disk answers by the host's clock, which an emulated one may outrun. */
+TEST_F_TIMEOUT(dma_api, large_reads, 300)
 {
 	__u64 at;
 
@@ -64,7 +65,7 @@ TEST_F(dma_api, large_reads)
 }
 
 /* Each read maps and unmaps a page: what was cached for one is not the next. */
-TEST_F(dma_api, small_reads)
+TEST_F_TIMEOUT(dma_api, small_reads, 300)
 {
 	__u64 at;
 	int i;
@@ -79,7 +80,7 @@ TEST_F(dma_api, small_reads)
 }
 
 /* The kernel's own DMA goes on while a guest on the same SMMU misbehaves. */
-TEST_F(dma_api, reads_beside_a_guest)
+TEST_F_TIMEOUT(dma_api, reads_beside_a_guest, 300)
 {
 	struct host host;
 	struct vm vm;

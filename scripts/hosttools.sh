@@ -47,9 +47,11 @@ need "$QEMU" 9.1.0 qemu-system-arm
 need aarch64-linux-gnu-gcc any "gcc-aarch64-linux-gnu and libc6-dev-arm64-cross"
 need gcc any gcc
 need make 4.0 make
-for tool in bc bison flex cpio perl python3 rsync xz; do
+for tool in bc bison flex cpio perl python3 rsync xz shellcheck; do
 	need $tool any "$tool"
 done
+python3 -c 'import git, ply' 2>/dev/null ||
+	complain "Python's git or ply is missing: install it (Debian packages python3-git, python3-ply)"
 
 library=lib/rustlib/src/rust/library/core
 if command -v rustc >/dev/null && [ ! -d "$(rustc --print sysroot)/$library" ]; then

@@ -28,7 +28,8 @@ pack() {
 	cp "$root/tools/testing/vm/guest"/* "$guest/"
 	cp "$modules/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko" "$guest/modules/"
 	skeleton "$host"
-	cp -r "$dir/root/." "$root/tools/testing/initramfs/." "$root/tools/testing/vm/host/." "$host/"
+	cp -r "$dir/root/." "$root/tools/testing/initramfs/." "$root/tools/testing/vm/host/." \
+		"$host/"
 	cp "$dir/iommu_nested.ko" "$modules/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko" "$host/modules/"
 	mkdir -p "$host/guest"
 	archive "$guest" | gzip -1 >"$host/guest/initramfs.gz"

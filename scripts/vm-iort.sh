@@ -29,7 +29,8 @@ pack() {
 		vec($table, 24, 8)++;
 		vec($table, 9, 8) = (vec($table, 9, 8) - unpack("%8C*", $table)) & 255;
 		print $table' "$dir/iort.aml" >"$tree/iort.aml"
-	tools sh -c "cd '$dir/iort' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0" >"$output.tmp"
+	tools sh -c "cd '$dir/iort' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0" \
+		>"$output.tmp"
 	mv "$output.tmp" "$output"
 }
 

@@ -15,7 +15,8 @@ configure() {
 		KCONFIG_ALLCONFIG="$dir/linux/fragment" allnoconfig
 	# The last word on each symbol must have been heeded.
 	tac "$dir/linux/fragment" | awk -F= '/^CONFIG_/ && !seen[$1]++ && $2 != "n"' |
-		grep -vxFf "$dir/linux/.config" | sed 's/$/ is asked for, but came out otherwise/' >&2 || return 0
+		grep -vxFf "$dir/linux/.config" |
+		sed 's/$/ is asked for, but came out otherwise/' >&2 || return 0
 	return 1
 }
 

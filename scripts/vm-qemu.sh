@@ -27,8 +27,10 @@ machine=(
 	-display none -no-reboot -nic none -monitor none
 	-device edu,dma_mask=0xffffffffffffffff,addr=4
 	-device edu,dma_mask=0xffffffffffffffff,addr=5
-	-drive "if=none,id=disk0,format=raw,file=${disk}0" -device nvme,drive=disk0,serial=zero,addr=8
-	-drive "if=none,id=disk1,format=raw,file=${disk}1" -device nvme,drive=disk1,serial=one,addr=9
+	-drive "if=none,id=disk0,format=raw,file=${disk}0"
+	-drive "if=none,id=disk1,format=raw,file=${disk}1"
+	-device nvme,drive=disk0,serial=zero,addr=8
+	-device nvme,drive=disk1,serial=one,addr=9
 	-kernel "$dir/Image" -initrd "${INITRD:-$dir/initramfs}"
 	-serial stdio -serial "file:$kernel_log"
 	-append "console=ttyAMA1 loglevel=7 panic=-1 deferred_probe_timeout=60 nested.run=$suite $*"
@@ -38,7 +40,8 @@ machine=(
 # UEFI clears a screen before the first line that is ours.
 : >"$kernel_log"
 tools timeout -k 5 "${LIMIT:-300}" "$QEMU" "${machine[@]}" </dev/null |
-	sed -u -e 's/\r*$//' -e '/^UEFI firmware/d' -e 's/.*\x1b\[[0-9;=]*[A-Za-z]//' | tee "$output" | sed -u '/^nested: exit=/d' || true
+	sed -u -e 's/\r*$//' -e '/^UEFI firmware/d' -e 's/.*\x1b\[[0-9;=]*[A-Za-z]//' |
+	tee "$output" | sed -u '/^nested: exit=/d' || true
 
 status=$(sed -n 's/^nested: exit=//p' "$output" | tail -n 1)
 if [ -z "$status" ]; then

@@ -21,7 +21,9 @@ fetch() {
 	"${apt[@]}" update
 	"${apt[@]}" install --download-only --no-install-recommends -t trixie-backports \
 		"${packages[@]}"
-	tools sh -e -c "for deb in '$work'/apt/archives/*.deb; do dpkg-deb -x \$deb '$work/all'; done"
+	tools sh -e -c "for deb in '$work'/apt/archives/*.deb; do
+		dpkg-deb -x \$deb '$work/all'
+	done"
 }
 
 # needed FILE...: the libraries that they name.

@@ -22,7 +22,8 @@ disks_agree() {
 	for file in "$results/$name".nvme?; do
 		[ "$(sum_of "$file" 0)" = "$(sum_of "$new" 0)" ] || return 1
 		half=$(sum_of "$file" 4)
-		[ "$half" = "$(sum_of "$new" 4)" ] || grep -q "^# wrote: .* $half$" "$results/$name.raw" || return 1
+		[ "$half" = "$(sum_of "$new" 4)" ] ||
+			grep -q "^# wrote: .* $half$" "$results/$name.raw" || return 1
 		[ "$half" != "$last" ] || last=there
 	done
 	[ "$last" = there ]

@@ -28,6 +28,7 @@ awk '
 		exit count[1] || !count[0]
 	}' "$results/vm.tap" && status=0 || status=$?
 ms=$(((${EPOCHREALTIME/./} - start) / 1000))
-printf '[%4d.%ds] vm: %s\n' $((ms / 1000)) $((ms % 1000 / 100)) \
-	"$([ $status = 0 ] && echo "the machine's disk works through nested translation" || echo FAILED)"
+verdict="a virtual machine's disk works through nested translation"
+[ $status = 0 ] || verdict=FAILED
+printf '[%4d.%ds] vm: %s\n' $((ms / 1000)) $((ms % 1000 / 100)) "$verdict"
 exit $status

@@ -18,7 +18,7 @@ wait_for_disks() {
 	count=$(grep -l 0x010802 $DEVICES/*/class | wc -l)
 	until [ "$(disks | wc -l)" -ge "$count" ]; do
 		tries=$((tries + 1))
-		[ $tries -lt 100 ] || { say "disks missing: $(disks | wc -l) of $count" && return 1; }
+		[ $tries -lt 100 ] || { say disks missing && return 1; }
 		usleep 50000
 	done
 }
@@ -73,7 +73,8 @@ job_interrupts() {
 		after=$(interrupts_of "$disk")
 		say interrupts "$disk" "$before" "$after" \
 			"$(awk -v name="${disk%n1}q" 'index($0, name) {
-				for (i = 2; $i ~ /^[0-9]+$/; i++); print $i; exit }' /proc/interrupts)"
+				for (i = 2; $i ~ /^[0-9]+$/; i++); print $i; exit
+			}' /proc/interrupts)"
 	done
 }
 

@@ -25,26 +25,29 @@ bind_disks() {
 # addresses of the host, behind one virtual SMMU. "/" in between begins another.
 # What it says is in /tmp/NAME.out, its kernel's messages in /tmp/NAME.kernel, its
 # QEMU's in /tmp/NAME.qemu. PARAMETERs are for its kernel, VM_OPTIONS for QEMU.
+# The kernel is to be quiet: it takes a millisecond to trap each character.
 vm_start() {
-	local name=$1 run=$2 devices=$3 device smmu=0 port=0 options=
+	local name=$1 devices=$3 device smmu=0 port=0 append="vm.run=$2"
 	shift 3
+	append="console=ttyAMA1 loglevel=3 panic=-1 deferred_probe_timeout=60 $append $*"
+	set --
 	for device in / $devices; do
 		if [ "$device" = / ]; then
 			smmu=$((smmu + 1))
-			options="$options -device pxb-pcie,id=bus$smmu,bus_nr=$((smmu * 16)),bus=pcie.0"
-			options="$options -device arm-smmuv3,primary-bus=bus$smmu,id=smmu$smmu,accel=on"
+			set -- "$@" -device "pxb-pcie,id=bus$smmu,bus_nr=$((smmu * 16)),bus=pcie.0" \
+				-device "arm-smmuv3,primary-bus=bus$smmu,id=smmu$smmu,accel=on"
 			continue
 		fi
 		port=$((port + 1))
-		options="$options -device pcie-root-port,id=port$port,bus=bus$smmu,chassis=$port,slot=$port"
-		options="$options -device vfio-pci,host=$device,bus=port$port,iommufd=iommufd0"
+		set -- "$@" \
+			-device "pcie-root-port,id=port$port,bus=bus$smmu,chassis=$port,slot=$port" \
+			-device "vfio-pci,host=$device,bus=port$port,iommufd=iommufd0"
 	done
 	qemu-system-aarch64 -M virt,gic-version=3,accel=kvm -cpu host -smp 1 -m 192 \
 		-bios /share/QEMU_EFI.fd -kernel /guest/Image -initrd /guest/initramfs.gz \
-		-append "console=ttyAMA1 loglevel=3 panic=-1 deferred_probe_timeout=60 vm.run=$run $*" \
-		-display none -nic none -monitor none ${VM_OPTIONS:--no-reboot} \
+		-append "$append" -display none -nic none -monitor none ${VM_OPTIONS:--no-reboot} \
 		-serial "file:/tmp/$name.out" -serial "file:/tmp/$name.kernel" \
-		-object iommufd,id=iommufd0 $options </dev/null >"/tmp/$name.qemu" 2>&1 &
+		-object iommufd,id=iommufd0 "$@" </dev/null >"/tmp/$name.qemu" 2>&1 &
 	echo $! >"/tmp/$name.pid"
 }
 
@@ -144,7 +147,8 @@ disk_writes() {
 
 interrupts_rise() {
 	vm_says "$1" interrupts | sed 's/^/# interrupts: /'
-	vm_says "$1" interrupts | awk '{ count++; if ($3 <= $2) bad = 1 } END { exit bad || !count }'
+	vm_says "$1" interrupts |
+		awk '{ count++; if ($3 <= $2) bad = 1 } END { exit bad || !count }'
 }
 
 nothing_left() {

@@ -51,7 +51,8 @@ for tool in bc bison flex cpio perl python3 rsync xz shellcheck; do
 	need $tool any "$tool"
 done
 python3 -c 'import git, ply' 2>/dev/null ||
-	complain "Python's git or ply is missing: install it (Debian packages python3-git, python3-ply)"
+	complain "Python's git or ply is missing: install them" \
+		"(Debian packages python3-git, python3-ply)"
 
 library=lib/rustlib/src/rust/library/core
 if command -v rustc >/dev/null && [ ! -d "$(rustc --print sysroot)/$library" ]; then

@@ -27,7 +27,7 @@ wait_for_disks() {
 job_setup() {
 	local smmu disk
 	for smmu in /sys/class/iommu/*; do
-		say smmu "${smmu##*/}" $(ls "$smmu/devices")
+		say smmu "${smmu##*/}" "$(ls "$smmu/devices" | tr '\n' ' ')"
 	done
 	for disk in /sys/block/nvme*; do
 		say domain "${disk##*/}" "$(cat "$disk/device/device/iommu_group/type")"

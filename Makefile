@@ -52,7 +52,10 @@ $(addprefix check-,$(suites)): check-%:
 	@scripts/check.sh $(sort build $*)
 
 ##@ Other
-.PHONY: shell tools-shell clean distclean help
+.PHONY: vm shell tools-shell clean distclean help
+vm: initramfs ## an unmodified QEMU's virtual machine whose disk uses nested translation
+	@scripts/vm.sh
+
 shell: initramfs ## a shell in the emulated machine, driver loaded
 	@scripts/qemu.sh shell arm64 shell
 

@@ -214,7 +214,7 @@ unsafe impl Send for Alive {}
 /// # Locking
 ///
 /// iommufd's `veventqs_rwsem`, and through it user memory, nests in `viommu`. So nothing that is
-/// held in an operation of [`Driver`](super::Driver), which the core calls with its group mutex,
+/// held in an operation of [`Driver`], which the core calls with its group mutex,
 /// may be held when reporting: the group mutex nests in the locks of interrupt allocation, and
 /// those in what a fault on a mapping of vfio's takes.
 #[pin_data]

@@ -68,6 +68,7 @@ point() {
 # as diagnostics.
 selftests_pass() {
 	local status=0
+	# shellcheck disable=SC2046 # each word is an argument
 	timeout -s KILL 100 /tests/iommu_nested $(printf ' -f %s' "$@") >/tmp/selftests 2>&1 ||
 		status=$?
 	grep '^not ok' /tmp/selftests | sed 's/^/# /'

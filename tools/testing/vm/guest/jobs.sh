@@ -162,7 +162,8 @@ job_flood() {
 job_reboot() {
 	local disk
 	disk=$(disks | head -n 1)
-	if dd if="$disk" bs=1M skip=$MIB count=1 2>/dev/null | head -c 8 | xxd -p | grep -q ^00004; then
+	if dd if="$disk" bs=1M skip=$MIB count=1 2>/dev/null | head -c 8 | xxd -p |
+		grep -q ^00004; then
 		say booted first
 		job_write
 		reboot -f

@@ -34,13 +34,15 @@ vm_start() {
 	for device in / $devices; do
 		if [ "$device" = / ]; then
 			smmu=$((smmu + 1))
-			set -- "$@" -device "pxb-pcie,id=bus$smmu,bus_nr=$((smmu * 16)),bus=pcie.0" \
+			set -- "$@" \
+				-device "pxb-pcie,id=bus$smmu,bus_nr=$((smmu * 16)),bus=pcie.0" \
 				-device "arm-smmuv3,primary-bus=bus$smmu,id=smmu$smmu,accel=on"
 			continue
 		fi
 		port=$((port + 1))
+		local id="id=port$port,bus=bus$smmu"
 		set -- "$@" \
-			-device "pcie-root-port,id=port$port,bus=bus$smmu,chassis=$port,slot=$port" \
+			-device "pcie-root-port,$id,chassis=$port,slot=$port" \
 			-device "vfio-pci,host=$device,bus=port$port,iommufd=iommufd0"
 	done
 	qemu-system-aarch64 -M virt,gic-version=3,accel=kvm -cpu host -smp 1 -m 192 \

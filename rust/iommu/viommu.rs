@@ -214,9 +214,9 @@ unsafe impl Send for Alive {}
 /// # Locking
 ///
 /// iommufd's `veventqs_rwsem`, and through it user memory, nests in `viommu`. So nothing that is
-/// held in an operation of [`Driver`], which the core calls with its group mutex,
-/// may be held when reporting: the group mutex nests in the locks of interrupt allocation, and
-/// those in what a fault on a mapping of vfio's takes.
+/// held in an operation of [`Driver`], which the core calls with its group mutex, may be held when
+/// reporting: the group mutex nests in the locks of interrupt allocation, and those in what a fault
+/// on a mapping of vfio's takes.
 #[pin_data]
 pub struct Reporter {
     /// `None` once the virtual IOMMU is being destroyed.

@@ -14,8 +14,10 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 ##@ The two commands
 .PHONY: demo check
-demo: initramfs ## watch a device's DMA go through two stages of translation
+demo: initramfs ## watch a device's DMA go through two stages of translation, then a VM's
+	@scripts/vm.sh --build
 	@scripts/qemu.sh demo arm64 demo
+	@scripts/vm.sh
 
 check: ## run every test; the last line is the count
 	@scripts/check.sh
@@ -52,9 +54,12 @@ $(addprefix check-,$(suites)): check-%:
 	@scripts/check.sh $(sort build $*)
 
 ##@ Other
-.PHONY: vm shell tools-shell clean distclean help
+.PHONY: bench vm shell tools-shell clean distclean help
 vm: initramfs ## an unmodified QEMU's virtual machine whose disk uses nested translation
 	@scripts/vm.sh
+
+bench: initramfs ## our driver against the C driver: instructions, throughput, goals
+	@scripts/bench.sh
 
 shell: initramfs ## a shell in the emulated machine, driver loaded
 	@scripts/qemu.sh shell arm64 shell

@@ -4,14 +4,14 @@
 # all), prints what failed and, as the last line, "N passed, N failed, N skipped".
 # A suite is a script in scripts/suite that prints TAP; file descriptor 3 is for
 # the progress of builds. The results stay in build/results. Suites that only
-# test run side by side, as many as there are JOBS.
+# test run side by side, one more than there are JOBS, as some of them sleep.
 
 . "$(dirname "$0")/lib.sh"
 
 # These build, with all processors.
 builders=(build overlay)
 # These do not: the longest first.
-testers=(selftests-smp4 sanitizers selftests coherency reload reference dma-api kunit
+testers=(vm sanitizers selftests-smp4 selftests coherency reload reference dma-api kunit
 	lint host-test rustdoc)
 
 if [ "${1-}" = --list ]; then
@@ -79,7 +79,7 @@ fi
 running=0
 for name in "${testers[@]}"; do
 	wanted "$name" "$@" || continue
-	[ $running -lt "$JOBS" ] || {
+	[ $running -le "$JOBS" ] || {
 		wait -n || true
 		running=$((running - 1))
 	}

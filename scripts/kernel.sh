@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # kernel.sh VARIANT: configures and builds a kernel for the emulated machine.
-#   arm64          untouched source, C driver as a module: build/arm64/linux
+#   arm64          untouched source, C driver as a module, fit to run virtual
+#                  machines and to run in one: build/arm64/linux
 #   arm64-debug    source with the overlay, our driver =m, sanitizers
 #   arm64-builtin  the same with our driver =y
 # With KDIR=, the arm64 variant is that built tree instead.
@@ -17,7 +18,7 @@ fragments=("$kconfig/arm64.config")
 case $variant in
 arm64)
 	source=$ksrc
-	fragments+=("$kconfig/arm64-reference.config")
+	fragments+=("$kconfig/arm64-reference.config" "$kconfig/arm64-vm.config")
 	what="kernel: Linux for the emulated machine"
 	;;
 arm64-debug)

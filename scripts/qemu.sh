@@ -3,45 +3,77 @@
 # qemu.sh NAME VARIANT SUITE [PARAMETER...]: boots the kernel of VARIANT in the
 # emulated machine and runs tools/testing/initramfs/suite/SUITE. What the suite
 # prints comes out here; the kernel's messages go to build/log/NAME.kernel.log.
+# VARIANT vm is the kernel of arm64 as the host of virtual machines, with the
+# suites of tools/testing/vm/host and new disks build/results/NAME.nvme[01].
 # PARAMETERs are added to the kernel command line. SMP=, MEM= and LIMIT= (in
-# seconds) change the machine. The exit code is that of the suite.
+# seconds) change the machine; with FIRMWARE=uefi the kernel gets ACPI instead of a
+# device tree, the tables of TABLES= (a cpio) before the machine's own. The exit
+# code is that of the suite.
 
 . "$(dirname "$0")/lib.sh"
 
 name=$1 variant=$2 suite=$3
 shift 3
-dir=$build/$variant
 kernel_log=$log/$name.kernel.log
-disk=$build/nvme.img
-mkdir -p "$log"
+output=$log/$name.out
+edu=edu,dma_mask=0xffffffffffffffff
+mkdir -p "$log" "$results"
 
-if [ ! -e "$disk" ]; then
-	"$root/scripts/disk.sh" >"$disk.tmp"
-	mv "$disk.tmp" "$disk"
-fi
-
-# One processor: virtual time jumps to the next timer when the machine idles, so
-# that waiting for the device's slow DMA costs nothing. More processors shall
-# really run at the same time, by the clock on the wall.
-# shellcheck disable=SC2054 # the commas are QEMU's
-accel=(-accel tcg,thread=multi)
-[ "${SMP:-1}" != 1 ] || [ "$suite" = shell ] || accel=(-accel tcg -icount "shift=1,sleep=off")
-
-# shellcheck disable=SC2054 # the commas are QEMU's
-machine=(
-	-M virt,gic-version=3,iommu=smmuv3 -global arm-smmuv3.stage=nested
-	-cpu max,pauth-impdef=on "${accel[@]}" -smp "${SMP:-1}" -m "${MEM:-512}"
-	-display none -no-reboot -nic none
-	-device edu,dma_mask=0xffffffffffffffff,addr=4
-	-device edu,dma_mask=0xffffffffffffffff,addr=5
-	-device edu,dma_mask=0xffffffffffffffff,addr=6
-	-drive "if=none,id=disk,format=raw,snapshot=on,file=$disk"
-	-device nvme,drive=disk,serial=nested,addr=8
-	-kernel "$dir/Image" -initrd "$dir/initramfs.gz"
-)
 command_line="console=ttyAMA1 loglevel=7 panic=-1 deferred_probe_timeout=60 nested.run=$suite"
-# The disk answers by the host's clock, which the machine's may outrun.
-command_line+=" nvme_core.io_timeout=600 nvme_core.admin_timeout=600"
+
+# shellcheck disable=SC2054 # the commas are QEMU's
+case $variant in
+vm)
+	kernel=$out/Image initramfs=$build/vm/initramfs
+	disk=$results/$name.nvme
+	"$root/scripts/disk.sh" | tee "${disk}0" >"${disk}1"
+	machine=(
+		-M virt,gic-version=3,iommu=smmuv3,virtualization=on -cpu neoverse-n1
+		-accel tcg,thread=multi -smp "${SMP:-2}" -m "${MEM:-1536}"
+		-device "$edu,addr=4"
+		-device "$edu,addr=5"
+		-drive "if=none,id=disk0,format=raw,file=${disk}0"
+		-drive "if=none,id=disk1,format=raw,file=${disk}1"
+		-device nvme,drive=disk0,serial=zero,addr=8
+		-device nvme,drive=disk1,serial=one,addr=9
+	)
+	;;
+*)
+	kernel=$build/$variant/Image initramfs=$build/$variant/initramfs.gz
+	disk=$build/nvme.img
+	if [ ! -e "$disk" ]; then
+		"$root/scripts/disk.sh" >"$disk.tmp"
+		mv "$disk.tmp" "$disk"
+	fi
+	# One processor: virtual time jumps to the next timer when the machine idles,
+	# so that waiting for the device's slow DMA costs nothing. More processors
+	# shall really run at the same time, by the clock on the wall.
+	accel=(-accel tcg,thread=multi)
+	[ "${SMP:-1}" != 1 ] || [ "$suite" = shell ] ||
+		accel=(-accel tcg -icount "shift=1,sleep=off")
+	machine=(
+		-M virt,gic-version=3,iommu=smmuv3 -global arm-smmuv3.stage=nested
+		-cpu max,pauth-impdef=on "${accel[@]}" -smp "${SMP:-1}" -m "${MEM:-512}"
+		-device "$edu,addr=4"
+		-device "$edu,addr=5"
+		-device "$edu,addr=6"
+		-drive "if=none,id=disk,format=raw,snapshot=on,file=$disk"
+		-device nvme,drive=disk,serial=nested,addr=8
+		-device pcie-root-port,id=bridge,chassis=1,addr=9
+		-device "$edu,bus=bridge"
+	)
+	# The disk answers by the host's clock, which the machine's may outrun.
+	command_line+=" nvme_core.io_timeout=600 nvme_core.admin_timeout=600"
+	;;
+esac
+if [ "${FIRMWARE-}" = uefi ]; then
+	machine+=(-bios "$build/vm/root/share/QEMU_EFI.fd")
+fi
+if [ -n "${TABLES-}" ]; then
+	cat "$TABLES" "$initramfs" >"$results/$name.initramfs"
+	initramfs=$results/$name.initramfs
+fi
+machine+=(-display none -no-reboot -nic none -kernel "$kernel" -initrd "$initramfs")
 
 if [ "$suite" = shell ]; then
 	[ -t 0 ] || die "the shell needs a terminal"
@@ -52,10 +84,11 @@ fi
 
 [ ! -t 1 ] || command_line+=" nested.tty=1"
 : >"$kernel_log"
-output=$log/$name.out
+# UEFI clears a screen before the first line that is ours.
 tools timeout -k 5 "${LIMIT:-600}" "$QEMU" "${machine[@]}" -monitor none \
 	-serial stdio -serial "file:$kernel_log" -append "$command_line $*" </dev/null |
-	sed -u 's/\r*$//' | tee "$output" | sed -u '/^nested: exit=/d' || true
+	sed -u -e 's/\r*$//' -e '/^UEFI firmware/d' -e 's/^\x1b.*\x1b\[[0-9;=]*[A-Za-z]//' |
+	tee "$output" | sed -u '/^nested: exit=/d' || true
 
 status=$(sed -n 's/^nested: exit=//p' "$output" | tail -n 1)
 if [ -z "$status" ]; then

@@ -23,6 +23,22 @@ try() {
 	[ $status = 0 ] || printf '%s\n' "$output" | tail -n 40 | sed 's/^/# /'
 }
 
+# try_once HASH NAME COMMAND...: as try, but what passed is not tried again until
+# HASH, that of all it looks at, is another.
+try_once() {
+	local hash=$1 name=$2 stamp
+	shift 2
+	stamp=$build/stamp/passed-${name//[^A-Za-z0-9]/-}
+	if [ "$(cat "$stamp" 2>/dev/null)" = "$hash" ]; then
+		point 0 "$name (unchanged since it passed)"
+		return
+	fi
+	rm -f "$stamp"
+	try "$name" "$@" | tee "$stamp.tmp"
+	! grep -q '^ok' "$stamp.tmp" || echo "$hash" >"$stamp"
+	rm -f "$stamp.tmp"
+}
+
 # kernel_log_is_clean NAME: no report of any kind in the kernel's messages.
 kernel_log_is_clean() {
 	local file=$log/$1.kernel.log

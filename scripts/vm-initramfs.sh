@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Packs build/arm64-vm/initramfs: what the host of make vm boots into, and inside
+# Packs build/vm/initramfs: what the host of make vm boots into, and inside
 # it what its guests boot into. Not compressed: QEMU puts it in memory, and to
 # inflate it on an emulated processor takes longer than all that follows.
 
 . "$(dirname "$0")/lib.sh"
 
-dir=$build/arm64-vm
+dir=$build/vm
 output=$dir/initramfs
-modules=$dir/linux/drivers
+modules=("$out/iommu_nested.ko"
+	"${KDIR:-$out/linux}/drivers/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko")
 busybox=${BUSYBOX:-$build/busybox/busybox}
 guest=$dir/guest
 host=$dir/host
@@ -26,19 +27,19 @@ skeleton() { # DIRECTORY
 pack() {
 	skeleton "$guest"
 	cp "$root/tools/testing/vm/guest"/* "$guest/"
-	cp "$modules/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko" "$guest/modules/"
+	cp "${modules[@]:1}" "$guest/modules/"
 	skeleton "$host"
 	cp -r "$dir/root/." "$root/tools/testing/initramfs/." "$root/tools/testing/vm/host/." \
 		"$host/"
-	cp "$dir/iommu_nested.ko" "$modules/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko" "$host/modules/"
+	cp "${modules[@]}" "$host/modules/"
 	mkdir -p "$host/guest"
 	archive "$guest" | gzip -1 >"$host/guest/initramfs.gz"
-	cp "$dir/Image" "$host/guest/Image"
+	cp "$out/Image" "$host/guest/Image"
 	archive "$host" >"$output.tmp"
 	mv "$output.tmp" "$output"
 }
 
 unless_fresh vm-initramfs "$output" "$busybox" "$root/tools/testing/initramfs" \
-	"$root/tools/testing/vm" "$dir/iommu_nested.ko" "$dir/Image" "$build/stamp/vm-root"
+	"$root/tools/testing/vm" "${modules[@]}" "$out/Image" "$build/stamp/vm-root"
 step vm-initramfs "vm: pack what host and guest boot into" pack
 done_fresh

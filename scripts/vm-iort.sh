@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Packs build/arm64-vm/iort.cpio, which goes before an initramfs and replaces the
-# machine's IORT by one that says CANWBS of its root complexes: that a device
-# cannot bypass the caches, without which the C driver does not nest.
+# Packs build/vm/iort.cpio, for TABLES= of qemu.sh: the machine's IORT,
+# saying CANWBS of its root complexes: that a device cannot bypass the caches,
+# without which the C driver does not nest.
 
 . "$(dirname "$0")/lib.sh"
 
-dir=$build/arm64-vm
+dir=$build/vm
 output=$dir/iort.cpio
 
 # The table as the machine has it, then bit 2 of the memory access flags, byte 23
@@ -14,7 +14,7 @@ output=$dir/iort.cpio
 pack() {
 	local tree=$dir/iort/kernel/firmware/acpi
 	mkdir -p "$tree"
-	FIRMWARE=uefi "$root/scripts/vm-qemu.sh" vm-tables vm-tables |
+	FIRMWARE=uefi "$root/scripts/qemu.sh" vm-tables vm vm-tables |
 		sed -n 's/^# IORT: //p' | tools base64 -d >"$dir/iort.aml"
 	# shellcheck disable=SC2016 # Perl's own $
 	tools perl -0777 -e '
@@ -34,7 +34,7 @@ pack() {
 	mv "$output.tmp" "$output"
 }
 
-unless_fresh vm-iort "$output" "$root/scripts/vm-qemu.sh" "$build/stamp/kernel-arm64-vm" \
+unless_fresh vm-iort "$output" "$root/scripts/qemu.sh" "$build/stamp/kernel-arm64" \
 	"$build/stamp/toolbox"
 step vm-iort "vm: an IORT with CANWBS" pack
 done_fresh

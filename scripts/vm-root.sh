@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Makes build/arm64-vm/root: Debian's own QEMU for arm64, the libraries it needs
+# Makes build/vm/root: Debian's own QEMU for arm64, the libraries it needs
 # and the guest's UEFI, all that the host of make vm has beyond BusyBox.
 
 . "$(dirname "$0")/lib.sh"
 
-root_dir=$build/arm64-vm/root
+root_dir=$build/vm/root
 work=$root_dir.tmp
 packages=(qemu-system-arm qemu-efi-aarch64)
 

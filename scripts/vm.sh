@@ -5,13 +5,13 @@
 
 . "$(dirname "$0")/lib.sh"
 
-for part in kernel root initramfs; do
+for part in root initramfs; do
 	"$root/scripts/vm-$part.sh"
 done
 [ "${1-}" != --build ] || exit 0
 
 start=${EPOCHREALTIME/./}
-"$root/scripts/vm-suite.sh" vm >"$results/vm.tap" 2>"$log/suite-vm.log" || true
+"$root/scripts/suite/vm" vm >"$results/vm.tap" 2>"$log/suite-vm.log" || true
 awk '
 	# What was seen comes before its point, but is shown below it. Numbered
 	# points are of inside the emulated machine, the others of outside.

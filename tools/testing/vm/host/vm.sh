@@ -27,20 +27,23 @@ bind_disks() {
 # QEMU's in /tmp/NAME.qemu. PARAMETERs are for its kernel, VM_OPTIONS for QEMU.
 # The kernel is to be quiet: it takes a millisecond to trap each character.
 vm_start() {
-	local name=$1 devices=$3 device smmu=0 port=0 append="vm.run=$2"
+	local name=$1 devices=$3 device bus smmu=0 port=0 append="vm.run=$2"
 	shift 3
 	append="console=ttyAMA1 loglevel=3 panic=-1 deferred_probe_timeout=60 $append $*"
 	set --
 	for device in / $devices; do
 		if [ "$device" = / ]; then
 			smmu=$((smmu + 1))
-			set -- "$@" \
-				-device "pxb-pcie,id=bus$smmu,bus_nr=$((smmu * 16)),bus=pcie.0" \
-				-device "arm-smmuv3,primary-bus=bus$smmu,id=smmu$smmu,accel=on"
+			bus=pcie.0
+			if [ $smmu -gt 1 ]; then
+				bus=bus$smmu
+				set -- "$@" -device "pxb-pcie,id=$bus,bus_nr=$((smmu * 16)),bus=pcie.0"
+			fi
+			set -- "$@" -device "arm-smmuv3,primary-bus=$bus,id=smmu$smmu,accel=on"
 			continue
 		fi
 		port=$((port + 1))
-		local id="id=port$port,bus=bus$smmu"
+		local id="id=port$port,bus=$bus"
 		set -- "$@" \
 			-device "pcie-root-port,$id,chassis=$port,slot=$port" \
 			-device "vfio-pci,host=$device,bus=port$port,iommufd=iommufd0"

@@ -158,6 +158,17 @@ int edu_detach(struct edu *edu)
 	return ioctl(edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd) ? -errno : 0;
 }
 
+int edu_detach_pasid(struct edu *edu, __u32 pasid)
+{
+	struct vfio_device_detach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_DEVICE_DETACH_PASID,
+		.pasid = pasid,
+	};
+
+	return ioctl(edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd) ? -errno : 0;
+}
+
 int edu_reset(struct edu *edu)
 {
 	return ioctl(edu->fd, VFIO_DEVICE_RESET) ? -errno : 0;

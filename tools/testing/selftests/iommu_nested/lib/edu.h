@@ -44,6 +44,7 @@ void edu_close(struct edu *edu);
 int edu_attach(struct edu *edu, __u32 pt);
 int edu_attach_pasid(struct edu *edu, __u32 pasid, __u32 pt);
 int edu_detach(struct edu *edu);
+int edu_detach_pasid(struct edu *edu, __u32 pasid);
 int edu_reset(struct edu *edu);
 /** edu_enable() - memory decoding and bus mastering, which a reset turns off */
 int edu_enable(struct edu *edu);

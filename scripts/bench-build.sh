@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Builds what make bench boots into, build/bench/initramfs: the program, our
+# driver, a module that uses the DMA API, and the kernel's C driver with one check
+# open: it refuses to nest on QEMU's SMMU, which has neither S2FWB nor CANWBS.
+
+. "$(dirname "$0")/bench-lib.sh"
+
+kdir=${KDIR:-$out/linux}
+c_driver=drivers/iommu/arm/arm-smmu-v3
+c_module=$bench/arm-smmu-v3
+module=$selftests/bench/module
+busybox=${BUSYBOX:-$build/busybox/busybox}
+check='if (!arm_smmu_master_canwbs(master) &&'
+
+# The same source with the same flags, but for one line.
+build_c_driver() {
+	local file=$c_module/arm-smmu-v3-iommufd.c
+	rm -rf "$c_module"
+	mkdir -p "$c_module"
+	cp "$ksrc/$c_driver"/{Makefile,*.[ch]} "$c_module/"
+	[ "$(grep -cF "$check" "$file")" = 1 ] ||
+		die "the check for CANWBS and S2FWB in $c_driver is not the one known: see $0"
+	sed -i "s/$check/if (false \&\&/" "$file"
+	# It includes headers of other directories by relative paths.
+	echo "ccflags-y += -I\$(srctree)/$c_driver" >>"$c_module/Makefile"
+	kmake "$kdir" M="$c_module" modules
+}
+
+build_module() {
+	mkdir -p "$bench/module"
+	kmake "$kdir" M="$module" MO="$bench/module" modules
+}
+
+pack() {
+	local tree=$bench/tree
+	rm -rf "$tree"
+	mkdir -p "$tree"/{bin,sbin,proc,sys,dev,tmp,tests,modules}
+	cp "$busybox" "$tree/bin/busybox"
+	cp -r "$root/tools/testing/initramfs/." "$tree/"
+	cp "$out/selftests/iommu_bench" "$tree/tests/"
+	cp "$out/iommu_nested.ko" "$c_module/arm_smmu_v3.ko" "$bench/module/dma_bench.ko" \
+		"$tree/modules/"
+	tools sh -c "cd '$tree' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0" \
+		>"$bench/initramfs.tmp"
+	mv "$bench/initramfs.tmp" "$bench/initramfs"
+}
+
+# fresh NAME OUTPUT TEXT COMMAND INPUT...
+fresh() (
+	unless_fresh "$1" "$2" "${@:5}"
+	step "$1" "$3" "$4"
+	done_fresh
+)
+
+"$root/scripts/module.sh"
+"$root/scripts/selftests.sh"
+kernel=("$kdir/include/config/auto.conf" "$kdir/Module.symvers" "$build/stamp/toolbox")
+fresh bench-c-driver "$c_module/arm_smmu_v3.ko" "bench: the C driver, allowed to nest" \
+	build_c_driver "$ksrc/$c_driver" "${kernel[@]}"
+fresh bench-module "$bench/module/dma_bench.ko" "bench: a user of the DMA API" build_module \
+	"$module" "${kernel[@]}"
+fresh bench-initramfs "$bench/initramfs" "bench: pack what the machine boots into" pack \
+	"$busybox" "$root/tools/testing/initramfs" "$out/selftests/iommu_bench" \
+	"$out/iommu_nested.ko" "$c_module/arm_smmu_v3.ko" "$bench/module/dma_bench.ko"

@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Without an option  measures our driver and the kernel's C driver on one kernel,
+#                    compares, and says which goals are met; the exit code is 0 if
+#                    all are. Results: build/bench/bench.json, bench.svg, table.rst.
+# --quick [OPERATION]
+#                    counts the instructions of our driver only, once
+# --doc              puts the last results into Documentation/iommu-nested/bench.rst
+#
+# BENCH_RUNS= is how often instructions are counted (2; all must be the same),
+# BENCH_PAIRS= how many pairs of runs compare contended submission (7), BENCH_MS=
+# how long each of the measurements in them takes (40).
+
+. "$(dirname "$0")/bench-lib.sh"
+
+: "${BENCH_RUNS:=2}" "${BENCH_PAIRS:=7}" "${BENCH_MS:=40}"
+report=$root/scripts/bench-report.pl
+document=$root/Documentation/iommu-nested/bench.rst
+begin='.. Results: made by --doc, not by hand'
+end='.. End of results'
+
+# counting NAME ARGS PARAMETER...: a boot that counts instructions
+counting() {
+	machine "bench-$1" "${counted[@]}" -- "${@:2}"
+	run_machine >"$bench/$1"
+}
+
+contending() {
+	machine bench-contend "${parallel[@]}" -- "contend,$BENCH_MS,$BENCH_PAIRS" \
+		"${ours[@]}"
+	run_machine >"$bench/contend"
+}
+
+# identical NAME: do all runs of NAME have the very same counts?
+identical() {
+	local run
+	for ((run = 2; run <= BENCH_RUNS; run++)); do
+		diff -u "$bench/$1.1" "$bench/$1.$run" || return 1
+	done
+}
+
+versions() {
+	local config=${KDIR:-$out/linux}/.config
+	echo "Linux $(tools make -s -C "$ksrc" kernelversion)"
+	sed -n -e 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"/\1/p' \
+		-e 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"/\1/p' "$config"
+	tools "$QEMU" --version | head -n 1
+	git -C "$root" describe --always --dirty 2>/dev/null | sed 's/^/iommu_nested /'
+}
+
+# The last machine's command line, for people
+command_line() {
+	local word
+	for word in "${command[@]//"$root/"/}"; do
+		case $word in
+		*" "*) printf '"%s" ' "$word" ;;
+		*) printf '%s ' "$word" ;;
+		esac
+	done | fold -s -w 90 | sed 's/ *$//; $!s/$/ \\/'
+}
+
+into_document() {
+	[ -s "$bench/table.rst" ] || die "no results yet: run make bench"
+	awk -v table="$bench/table.rst" -v begin="$begin" -v end="$end" '
+		$0 == end { skip = 0 }
+		!skip { print }
+		$0 == begin {
+			skip = 1
+			print ""
+			while ((getline line <table) > 0) print line
+			print ""
+		}' "$document" >"$bench/bench.rst"
+	cp "$bench/bench.rst" "$document"
+}
+
+case ${1-} in
+--doc)
+	into_document
+	exit 0
+	;;
+--quick)
+	"$root/scripts/bench-build.sh"
+	counting quick "count${2+,$2}" "${ours[@]}"
+	tools perl "$report" --quick "$bench/quick" "$bench/bench.json"
+	exit 0
+	;;
+"") ;;
+*) die "$1 is unknown: see the head of $0" ;;
+esac
+
+"$root/scripts/bench-build.sh"
+rm -f "$bench"/{c,ours}.[0-9]*
+for ((run = 1; run <= BENCH_RUNS; run++)); do
+	step "bench-c.$run" "bench: instructions of the C driver, run $run" \
+		counting "c.$run" count "${theirs[@]}"
+	step "bench-ours.$run" "bench: instructions of our driver, run $run" \
+		counting "ours.$run" count "${ours[@]}"
+done
+machine bench-ours "${counted[@]}" -- count "${ours[@]}"
+command_line >"$bench/command"
+for name in c ours; do
+	identical $name || die "the counts of two runs differ (above): not a measurement"
+done
+step bench-contend "bench: contended submission, $BENCH_PAIRS pairs of runs" contending
+versions >"$bench/versions"
+tools perl "$report" "$bench"

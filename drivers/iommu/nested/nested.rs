@@ -7,6 +7,7 @@
 //! - `backend`: what hardware offers to the front ends;
 //! - `frontend`: interfaces to user space;
 //! - `smmu_v3`: Arm SMMUv3;
+//! - `sync`: the atomics, of which the host crate has its own;
 //! - `trace`, `params`, `ratelimit`, `table`: small things that all of them use.
 
 #[path = "../../../rust/iommu/mod.rs"]
@@ -18,6 +19,7 @@ mod frontend;
 mod params;
 mod ratelimit;
 mod smmu_v3;
+mod sync;
 mod table;
 mod trace;
 

@@ -45,6 +45,7 @@ remove_devices() {
 }
 
 bind_vfio() {
+	[ "$NESTED_DRIVER" != none ] || return 0
 	local device
 	for device in $(edu_devices); do
 		echo vfio-pci >"$device/driver_override"

@@ -4,26 +4,27 @@
 //!
 //! Any number of submitters, from any context but NMI: with interrupts off, in a hard interrupt,
 //! or sleeping. A submitter writes its commands and the CMD_SYNC after them as one contiguous run,
-//! under a lock; it waits for the hardware to be past the run without the lock, so that many can
-//! wait at once.
+//! without a lock ([`Producers`]), and waits for the hardware to be past the run.
 //!
 //! # Locking
 //!
-//! `CmdQueue::state`, with interrupts off, protects the [`Ledger`], the memory of the queue and the
-//! registers CMDQ_PROD and GERROR.CMDQ_ERR. It nests outside of the lock within [`Regs`] and inside
-//! of everything else. It is held to write one run or to look at the consumer, never to wait.
+//! `CmdQueue::recovery`, with interrupts off, serialises those who deal with an error of the queue:
+//! it protects the list of [`Faults`] and GERROR.CMDQ_ERR. It nests outside of the lock within
+//! [`Regs`] and inside of everything else. Who finds no error does not take it.
 //!
 //! # Ordering
 //!
-//! - Commands, and all that they are about (page tables, table entries), before CMDQ_PROD: the
-//!   register is written with `writel()` semantics, which puts all earlier stores of this CPU
-//!   before it, as seen by the SMMU. Stores of other CPUs are ordered by whatever lock made this
-//!   CPU know that there is something to invalidate.
+//! - Commands before CMDQ_PROD: each submitter has a DMA write barrier between its commands and the
+//!   mark that they are written, and the one who writes CMDQ_PROD has seen all marks by acquire
+//!   loads. The barrier and not the mark makes it so for observers that are not CPUs.
+//! - What commands are about (page tables, table entries) before CMDQ_PROD: the same barrier, as far
+//!   as the submitter has stored it; stores of other CPUs are ordered by whatever made the submitter
+//!   know that there is something to invalidate.
 //! - CMDQ_CONS before what a submitter does when its commands are complete, like freeing a page
 //!   table: the register is read with `readl()` semantics, before all later accesses of that CPU;
-//!   the position goes to the waiters by a release store to `cons` and their acquire load.
-//! - A fault before the position that passes it: `faulted` is stored before that release, so who
-//!   sees its run complete sees its fault.
+//!   the position goes to other waiters by a release store and their acquire load.
+//! - A fault before the position that passes it: `faulted` is stored before GERRORN is written,
+//!   which alone lets the hardware go on; so who sees its run complete sees its fault.
 //!
 //! # Errors
 //!
@@ -33,7 +34,7 @@
 //! CMD_SYNC, which does nothing, and its position recorded, so that its submitter learns of it.
 
 mod batch;
-mod ledger;
+mod faults;
 mod patience;
 mod recovery;
 
@@ -44,15 +45,14 @@ use kernel::{
         Bound,
         Device, //
     },
+    interrupt::local_interrupt_disable,
     new_spinlock_irq,
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
+        barrier::{
+            dma_mb,
+            Write, //
         },
         Arc,
         SpinLockIrq, //
@@ -61,9 +61,9 @@ use kernel::{
 
 pub(crate) use self::batch::Batch;
 use self::{
-    ledger::{
+    faults::{
         Fault,
-        Ledger,
+        Faults,
         Verdict, //
     },
     patience::{
@@ -86,8 +86,18 @@ use super::{
     },
 };
 use crate::{
-    common::ring::Ring,
+    common::{
+        producers::{
+            Claim,
+            Producers, //
+        },
+        ring::Ring, //
+    },
     ratelimit::RateLimit,
+    sync::{
+        Atomic,
+        Relaxed, //
+    },
     table::Table, //
 };
 
@@ -118,12 +128,11 @@ impl From<Failed> for Error {
     }
 }
 
-struct State {
-    ledger: Ledger,
-    /// Why the queue takes no commands, if it does not.
-    halted: Option<Error>,
-    /// Aborted fetches since the hardware last moved.
-    aborts: u32,
+/// What is known of errors of the queue.
+struct Recovery {
+    faults: Faults,
+    /// Aborted fetches of the command at this position.
+    aborts: (u64, u32),
 }
 
 /// The command queue of one SMMU.
@@ -133,14 +142,15 @@ pub(crate) struct CmdQueue {
     regs: Arc<Regs>,
     ring: Ring,
     entries: Table<2>,
+    producers: Producers<KVVec<Atomic<u64>>>,
     /// Each run needs a CMD_SYNC, whether someone waits for it or not.
     force_sync: bool,
-    #[pin]
-    state: SpinLockIrq<State>,
-    /// The ledger's consumer position, for those who wait.
-    cons: Atomic<u64>,
-    /// The position after the newest fault in the ledger.
+    /// The errno for which the queue takes no commands, or 0.
+    halted: Atomic<i32>,
+    /// The position after the newest fault.
     faulted: Atomic<u64>,
+    #[pin]
+    recovery: SpinLockIrq<Recovery>,
     errors: RateLimit,
     timeouts: RateLimit,
 }
@@ -160,23 +170,30 @@ impl CmdQueue {
 
         pin_init::pin_init_scope(move || {
             let (entries, log2) = Table::zeroed_or_smaller(dev, log2, LOG2_MIN)?;
+            let ring = Ring { log2 };
+            let mut marks = KVVec::new();
+
+            for _ in 0..ring.entries() {
+                marks.push(Atomic::new(0), GFP_KERNEL)?;
+            }
+            let producers = Producers::new(ring, marks);
 
             Ok(try_pin_init!(Self {
                 dev: ARef::from(&**dev),
                 regs,
-                ring: Ring { log2 },
+                ring,
                 entries,
+                producers,
                 force_sync,
-                state <- new_spinlock_irq!(
-                    State {
-                        ledger: Ledger::new(Ring { log2 }),
-                        halted: Some(ENODEV),
-                        aborts: 0,
-                    },
-                    "CmdQueue::state"
-                ),
-                cons: Atomic::new(0),
+                halted: Atomic::new(ENODEV.to_errno()),
                 faulted: Atomic::new(0),
+                recovery <- new_spinlock_irq!(
+                    Recovery {
+                        faults: Faults::new(),
+                        aborts: (0, 0),
+                    },
+                    "CmdQueue::recovery"
+                ),
                 errors: RateLimit::new(),
                 timeouts: RateLimit::new(),
             }? Error))
@@ -185,20 +202,26 @@ impl CmdQueue {
 
     /// Points the hardware, whose queue is off, to this queue and lets submitters in.
     pub(super) fn program(&self) -> Result {
-        let mut state = self.state.lock();
         let base = regs::queue_base(self.entries.address(), self.ring.log2);
-        let word = self.ring.word(state.ledger.prod());
+        let word = self.ring.word(self.producers.claimed());
 
         self.regs.write(regs::CMDQ_BASE::from(base))?;
         self.regs.write(regs::CMDQ_PROD::from(word))?;
         self.regs.write(regs::CMDQ_CONS::from(word))?;
-        state.halted = None;
+        self.halted.store(0, Relaxed);
         Ok(())
     }
 
     /// Turns submitters and waiters away with `error`. Any context.
     pub(super) fn halt(&self, error: Error) {
-        self.state.lock().halted = Some(error);
+        self.halted.store(error.to_errno(), Relaxed);
+    }
+
+    fn running(&self) -> Result {
+        match self.halted.load(Relaxed) {
+            0 => Ok(()),
+            errno => Err(Error::from_errno(errno)),
+        }
     }
 
     /// Queues `cmds` and does not wait for them. They are complete when a later [`Self::sync`] is.
@@ -242,7 +265,7 @@ impl CmdQueue {
     /// the command in question. Any context; the caller is the interrupt handler of global errors.
     pub(crate) fn skip_error(&self) {
         // An error means that the queue is off or broken, of which its users are told.
-        let _ = self.recover(&mut self.state.lock());
+        let _ = self.recover();
     }
 
     fn run_max(&self) -> usize {
@@ -283,89 +306,91 @@ impl CmdQueue {
     /// positions.
     fn post(&self, cmds: &[Cmd], sync: bool) -> Result<Range<u64>> {
         let sync = (sync || self.force_sync).then_some(Cmd::sync(SyncSignal::None));
-        let slots = cmds.len() + usize::from(sync.is_some());
+        // CAST: `usize` to `u64` keeps the value.
+        let slots = cmds.len() as u64 + u64::from(sync.is_some());
+
+        // Others wait for what is claimed to be written.
+        let _uninterrupted = local_interrupt_disable();
+        self.running()?;
+        let claim = match self.producers.claim(slots) {
+            Some(claim) => claim,
+            None => self.claim_in_turn(slots)?,
+        };
+        let run = claim.run().clone();
+        let mut written = Ok(());
+
+        for (pos, cmd) in run.clone().zip(Iterator::chain(cmds.iter(), &sync)) {
+            written = written.and(self.entries.write(self.ring.index(pos), cmd.words()));
+        }
+        dma_mb(Write);
+        let told = self.producers.publish(claim, |prod| {
+            self.regs.write(regs::CMDQ_PROD::from(self.ring.word(prod)))
+        });
+
+        written.and(told).map(|()| run)
+    }
+
+    #[cold]
+    fn claim_in_turn(&self, slots: u64) -> Result<Claim> {
         let mut patience = Patience::new();
 
-        loop {
-            let mut state = self.state.lock();
-
-            if let Some(error) = state.halted {
-                return Err(error);
-            }
-            if let Some(run) = state.ledger.claim(slots as u64) {
-                for (pos, cmd) in run.clone().zip(Iterator::chain(cmds.iter(), &sync)) {
-                    self.entries.write(self.ring.index(pos), cmd.words())?;
-                }
-                self.regs
-                    .write(regs::CMDQ_PROD::from(self.ring.word(run.end)))?;
-                return Ok(run);
-            }
-            self.refresh(&mut state)?;
-
-            let cons = state.ledger.cons();
-            drop(state);
-            patience.spend(cons).inspect_err(|_| self.complain(cons))?;
-        }
+        self.producers.claim_in_turn(slots, || {
+            self.look()?;
+            patience
+                .spend(self.producers.retired())
+                .inspect_err(|_| self.complain())
+        })
     }
 
     /// Waits until the hardware is past all positions below `end`.
     fn wait(&self, end: u64) -> Result {
-        let mut patience = Patience::new();
+        let mut patience = None;
 
         loop {
-            let cons = self.cons.load(Acquire);
+            self.look()?;
+            let retired = self.producers.retired();
 
-            if cons >= end {
+            if retired >= end {
                 return Ok(());
             }
-            // Whoever has the lock looks at the consumer himself sooner or later, or is about to
-            // give the hardware more to do.
-            if let Some(mut state) = self.state.try_lock() {
-                self.refresh(&mut state)?;
-                if state.ledger.cons() != cons {
-                    continue;
-                }
-            }
-            patience.spend(cons).inspect_err(|_| self.complain(cons))?;
+            patience
+                .get_or_insert_with(Patience::new)
+                .spend(retired)
+                .inspect_err(|_| self.complain())?;
         }
+    }
+
+    /// Looks how far the hardware is, and after it if it has stopped.
+    fn look(&self) -> Result {
+        let mut cons = regs::CMDQ_CONS::zeroed();
+        let pos = self.producers.locate(|| {
+            cons = self.regs.read(regs::CMDQ_CONS)?;
+            Ok::<_, Error>(cons.into_raw())
+        })?;
+
+        self.running()?;
+        // The error is no proof: the field keeps its value after it was dealt with.
+        if !self.producers.retire(pos) && cons.err() != 0 {
+            self.recover()?;
+        }
+        Ok(())
     }
 
     /// What became of the completed commands at the positions of `run`.
     fn verdict(&self, run: &Range<u64>) -> Verdict {
         match self.faulted.load(Relaxed) <= run.start {
             true => Verdict::Executed,
-            false => self.state.lock().ledger.verdict(run),
+            false => self.recovery.lock().faults.verdict(run),
         }
     }
 
-    /// Looks how far the hardware is.
-    fn refresh(&self, state: &mut State) -> Result {
-        if let Some(error) = state.halted {
-            return Err(error);
-        }
-
-        let cons = self.regs.read(regs::CMDQ_CONS)?;
-        if state.ledger.retire(cons.into_raw()) {
-            state.aborts = 0;
-            self.publish(state);
-        } else if cons.err() != 0 {
-            // Not a proof: the field keeps its value after the error was dealt with.
-            self.recover(state)?;
-        }
-        Ok(())
-    }
-
-    fn publish(&self, state: &State) {
-        self.cons.store(state.ledger.cons(), Release);
-    }
-
-    fn complain(&self, cons: u64) {
+    fn complain(&self) {
         self.timeouts.run(&self.dev, || {
             let raw = |word: Result<u32>| word.unwrap_or(u32::MAX);
             dev_err!(
                 self.dev,
                 "command queue: no progress at position {} for {} ms (CMDQ_PROD {:#x}, CMDQ_CONS {:#x}, active GERROR {:#x})\n",
-                cons,
+                self.producers.retired(),
                 TIMEOUT.as_millis(),
                 raw(self.regs.read(regs::CMDQ_PROD).map(|r| r.into_raw())),
                 raw(self.regs.read(regs::CMDQ_CONS).map(|r| r.into_raw())),

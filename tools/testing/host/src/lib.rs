@@ -6,6 +6,8 @@
 //! test` runs their unit tests, which are KUnit suites in the kernel, and the property tests in
 //! `tests/`, which need the standard library.
 
+mod sync;
+
 #[path = "../../../../drivers/iommu/nested"]
 mod nested {
     pub(crate) mod common;

@@ -2,17 +2,15 @@
 
 //! What to do when the hardware stops at a command (Arm IHI 0070, chapter 7.1).
 //!
-//! All of it with the queue's lock held, in any context.
+//! All of it with `CmdQueue::recovery` held, in any context. The hardware stands still from the
+//! error to its acknowledgement: nobody writes to the entry that it stopped at.
 
-use kernel::{
-    prelude::*,
-    sync::atomic::Relaxed, //
-};
+use kernel::prelude::*;
 
 use super::{
-    ledger::Fault,
+    faults::Fault,
     CmdQueue,
-    State, //
+    Recovery, //
 };
 use crate::{
     smmu_v3::{
@@ -23,6 +21,7 @@ use crate::{
         },
         regs, //
     },
+    sync::Relaxed,
     trace,
 };
 
@@ -37,33 +36,33 @@ const CERROR_ATC_INV_SYNC: u32 = 3;
 
 impl CmdQueue {
     /// Deals with an active GERROR.CMDQ_ERR, see [`Self::skip_error`].
-    pub(super) fn recover(&self, state: &mut State) -> Result {
-        if let Some(error) = state.halted {
-            return Err(error);
-        }
+    pub(super) fn recover(&self) -> Result {
+        let mut recovery = self.recovery.lock();
+
+        self.running()?;
         if !self.regs.active_errors()?.cmdq_err() {
             return Ok(());
         }
 
-        let stopped = self.regs.read(regs::CMDQ_CONS)?;
-        if state.ledger.retire(stopped.into_raw()) {
-            state.aborts = 0;
-        }
-        if state.ledger.cons() != state.ledger.prod() {
+        let mut stopped = regs::CMDQ_CONS::zeroed();
+        let pos = self.producers.locate(|| {
+            stopped = self.regs.read(regs::CMDQ_CONS)?;
+            Ok::<_, Error>(stopped.into_raw())
+        })?;
+        self.producers.retire(pos);
+        if pos < self.producers.claimed() {
             match stopped.err().get() {
-                CERROR_ABT => self.retry_fetch(state)?,
-                CERROR_ATC_INV_SYNC => self.retry_sync(state),
-                reason => self.replace(state, reason)?,
+                CERROR_ABT => self.retry_fetch(&mut recovery, pos)?,
+                CERROR_ATC_INV_SYNC => self.retry_sync(&mut recovery, pos),
+                reason => self.replace(&mut recovery, pos, reason)?,
             }
         }
-        self.publish(state);
         self.regs
             .acknowledge(regs::GERROR::zeroed().with_cmdq_err(true))
     }
 
     /// Replaces the command that the hardware stopped at.
-    fn replace(&self, state: &mut State, reason: u32) -> Result {
-        let pos = state.ledger.cons();
+    fn replace(&self, recovery: &mut Recovery, pos: u64, reason: u32) -> Result {
         let index = self.ring.index(pos);
         let [word0, word1] = self.entries.read(index)?;
 
@@ -80,30 +79,33 @@ impl CmdQueue {
         });
         self.entries
             .write(index, Cmd::sync(SyncSignal::None).words())?;
-        self.fault(state, Fault::Rejected);
+        self.fault(recovery, pos, Fault::Rejected);
         Ok(())
     }
 
     /// Lets the hardware try the CMD_SYNC again that found ATC invalidations unanswered.
-    fn retry_sync(&self, state: &mut State) {
+    fn retry_sync(&self, recovery: &mut Recovery, pos: u64) {
         self.errors.run(&self.dev, || {
             dev_err!(
                 self.dev,
                 "command queue: an endpoint did not answer an ATC invalidation\n"
             );
         });
-        self.fault(state, Fault::AtcTimeout);
+        self.fault(recovery, pos, Fault::AtcTimeout);
     }
 
     /// Lets the hardware try to fetch the command again, a few times.
-    fn retry_fetch(&self, state: &mut State) -> Result {
-        state.aborts += 1;
-        if state.aborts > ABORTS_MAX {
+    fn retry_fetch(&self, recovery: &mut Recovery, pos: u64) -> Result {
+        recovery.aborts = match recovery.aborts {
+            (at, count) if at == pos => (pos, count + 1),
+            _ => (pos, 1),
+        };
+        if recovery.aborts.1 > ABORTS_MAX {
             dev_err!(
                 self.dev,
                 "command queue: fetch of commands aborted again and again, giving up\n"
             );
-            state.halted = Some(EIO);
+            self.halt(EIO);
             return Err(EIO);
         }
         self.errors.run(&self.dev, || {
@@ -115,8 +117,9 @@ impl CmdQueue {
         Ok(())
     }
 
-    fn fault(&self, state: &mut State, fault: Fault) {
-        state.ledger.fault(fault);
-        self.faulted.store(state.ledger.cons() + 1, Relaxed);
+    /// Records a fault. Relaxed: the hardware goes on only when told so by a later register write.
+    fn fault(&self, recovery: &mut Recovery, pos: u64, fault: Fault) {
+        recovery.faults.record(pos, fault);
+        self.faulted.store(pos + 1, Relaxed);
     }
 }

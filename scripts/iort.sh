@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Packs build/vm/iort.cpio, for TABLES= of qemu.sh: the machine's IORT,
-# saying CANWBS of its root complexes: that a device cannot bypass the caches,
-# without which the C driver does not nest.
+# iort.sh VARIANT: packs build/VARIANT/iort.cpio, for TABLES= of qemu.sh: the IORT
+# of that machine, saying CANWBS of its root complexes: that a device cannot bypass
+# the caches, without which the C driver does not nest.
 
 . "$(dirname "$0")/lib.sh"
 
-dir=$build/vm
+variant=$1
+dir=$build/$variant
 output=$dir/iort.cpio
 
 # The table as the machine has it, then bit 2 of the memory access flags, byte 23
@@ -14,8 +15,8 @@ output=$dir/iort.cpio
 pack() {
 	local tree=$dir/iort/kernel/firmware/acpi
 	mkdir -p "$tree"
-	FIRMWARE=uefi "$root/scripts/qemu.sh" vm-tables vm vm-tables |
-		sed -n 's/^# IORT: //p' | tools base64 -d >"$dir/iort.aml"
+	FIRMWARE=uefi "$root/scripts/qemu.sh" "iort-$variant" "$variant" tables \
+		nested.driver=none | sed -n 's/^# IORT: //p' | tools base64 -d >"$dir/iort.aml"
 	# shellcheck disable=SC2016 # Perl's own $
 	tools perl -0777 -e '
 		$table = <>;
@@ -34,7 +35,7 @@ pack() {
 	mv "$output.tmp" "$output"
 }
 
-unless_fresh vm-iort "$output" "$root/scripts/qemu.sh" "$build/stamp/kernel-arm64" \
+unless_fresh "iort-$variant" "$output" "$root/scripts/qemu.sh" "$build/stamp/kernel-arm64" \
 	"$build/stamp/toolbox"
-step vm-iort "vm: an IORT with CANWBS" pack
+step "iort-$variant" "an IORT with CANWBS for $variant" pack
 done_fresh

@@ -259,7 +259,10 @@ mod tests {
     use super::*;
 
     const RING: Ring = Ring { log2: 2 };
-    const MARKS: [Atomic<u64>; 4] = [const { Atomic::new(0) }; 4];
+
+    fn marks() -> [Atomic<u64>; 4] {
+        [const { Atomic::new(0) }; 4]
+    }
 
     /// Publishes, and returns what the hardware was told, if it was.
     fn publish(producers: &Producers<&[Atomic<u64>]>, claim: Claim) -> Option<u64> {
@@ -283,7 +286,7 @@ mod tests {
 
     #[test]
     fn claims_until_full_and_again_after_retiring() {
-        let marks = MARKS;
+        let marks = marks();
         let producers = Producers::new(RING, &marks[..]);
 
         assert_eq!(claim(&producers, 3), Some(0..3));
@@ -298,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_full_lap_is_told_from_none() {
-        let marks = MARKS;
+        let marks = marks();
         let producers = Producers::new(RING, &marks[..]);
         let locate = |word| producers.locate(|| Ok::<u32, ()>(word));
 
@@ -314,7 +317,7 @@ mod tests {
 
     #[test]
     fn the_consumer_never_passes_what_is_claimed() {
-        let marks = MARKS;
+        let marks = marks();
         let producers = Producers::new(RING, &marks[..]);
 
         assert_eq!(claim(&producers, 2), Some(0..2));
@@ -327,7 +330,7 @@ mod tests {
 
     #[test]
     fn the_owner_tells_of_all_that_was_claimed() {
-        let marks = MARKS;
+        let marks = marks();
         let producers = Producers::new(RING, &marks[..]);
         let first = producers.claim(1);
         let second = producers.claim(2);
@@ -343,7 +346,7 @@ mod tests {
 
     #[test]
     fn who_gives_up_waiting_leaves_the_line() {
-        let marks = MARKS;
+        let marks = marks();
         let producers = Producers::new(RING, &marks[..]);
 
         assert_eq!(claim(&producers, 3), Some(0..3));

@@ -17,9 +17,9 @@
 //! - Commands before CMDQ_PROD: each submitter has a DMA write barrier between its commands and the
 //!   mark that they are written, and the one who writes CMDQ_PROD has seen all marks by acquire
 //!   loads. The barrier and not the mark makes it so for observers that are not CPUs.
-//! - What commands are about (page tables, table entries) before CMDQ_PROD: the same barrier, as far
-//!   as the submitter has stored it; stores of other CPUs are ordered by whatever made the submitter
-//!   know that there is something to invalidate.
+//! - What commands are about (page tables, table entries) before CMDQ_PROD: the same barrier, as
+//!   far as the submitter has stored it; stores of other CPUs are ordered by whatever made the
+//!   submitter know that there is something to invalidate.
 //! - CMDQ_CONS before what a submitter does when its commands are complete, like freeing a page
 //!   table: the register is read with `readl()` semantics, before all later accesses of that CPU;
 //!   the position goes to other waiters by a release store and their acquire load.

@@ -39,7 +39,8 @@ vm_start() {
 				bus=bus$smmu
 				set -- "$@" -device "pxb-pcie,id=$bus,bus_nr=$((smmu * 16)),bus=pcie.0"
 			fi
-			set -- "$@" -device "arm-smmuv3,primary-bus=$bus,id=smmu$smmu,accel=on"
+			set -- "$@" \
+				-device "arm-smmuv3,primary-bus=$bus,id=smmu$smmu,accel=on"
 			continue
 		fi
 		port=$((port + 1))

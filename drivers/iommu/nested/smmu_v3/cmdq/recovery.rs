@@ -3,7 +3,7 @@
 //! What to do when the hardware stops at a command (Arm IHI 0070, chapter 7.1).
 //!
 //! All of it with `CmdQueue::recovery` held, in any context. The hardware stands still from the
-//! error to its acknowledgement: nobody writes to the entry that it stopped at.
+//! error until that is acknowledged: nobody writes to the entry that it stopped at.
 
 use kernel::prelude::*;
 

@@ -51,6 +51,7 @@ mod instance;
 mod pci;
 pub mod pgtable;
 mod resv;
+mod table;
 mod user;
 pub mod viommu;
 
@@ -75,6 +76,7 @@ pub use self::{
     },
     pci::PciEndpoint,
     resv::ResvList,
+    table::Table,
     user::{
         UserArray,
         UserData, //

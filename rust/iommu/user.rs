@@ -3,6 +3,7 @@
 //! Driver-specific data that user space hands to iommufd.
 
 use super::bindings;
+use core::mem::MaybeUninit;
 use kernel::{
     error::to_result,
     prelude::*,
@@ -28,7 +29,7 @@ impl<'a> UserData<'a> {
     /// - [`EINVAL`]: not of type `data_type`, or shorter or longer than `T`.
     /// - [`EFAULT`]: not readable.
     pub fn read<T: FromBytes>(&self, data_type: u32) -> Result<T> {
-        let mut out = core::mem::MaybeUninit::<T>::zeroed();
+        let mut out = MaybeUninit::<T>::zeroed();
         let len = size_of::<T>();
 
         // SAFETY: `out` has room for `len` bytes, and the source was made by iommufd from the
@@ -74,7 +75,8 @@ impl<'a> UserArray<'a> {
         self.len() == 0
     }
 
-    /// Copies `out.len()` elements from index `first` on into `out`, each once.
+    /// Copies as many elements as `out` has room for from index `first` on, each once, and returns
+    /// them.
     ///
     /// An element in user memory may be longer than `T` if the excess is zero, and shorter, when
     /// the rest of `T` is zero.
@@ -84,7 +86,11 @@ impl<'a> UserArray<'a> {
     /// - [`EINVAL`]: `first` and `out` go beyond the array.
     /// - [`E2BIG`]: an element is longer than `T` and the excess is not zero.
     /// - [`EFAULT`]: not readable.
-    pub fn read<T: FromBytes>(&self, first: u32, out: &mut [T]) -> Result {
+    pub fn read<'o, T: FromBytes>(
+        &self,
+        first: u32,
+        out: &'o mut [MaybeUninit<T>],
+    ) -> Result<&'o mut [T]> {
         // CAST: `u32` to `usize` widens.
         let count = u32::try_from(out.len())?;
 
@@ -101,7 +107,9 @@ impl<'a> UserArray<'a> {
                 first,
                 count,
             )
-        })
+        })?;
+        // SAFETY: All elements were copied to, and any bytes are a `T`.
+        Ok(unsafe { out.assume_init_mut() })
     }
 
     /// To be called between two portions of an array, which may be as long as user space likes:

@@ -40,7 +40,7 @@ pub(crate) trait Backend: iommu::Driver {
     /// The same, as the guest wrote it.
     type RawTable: FromBytes;
     /// An invalidation command, as the guest wrote it.
-    type Command: FromBytes + Copy + Default;
+    type Command: FromBytes;
     /// An event, as the guest will read it.
     type Event: AsBytes;
 
@@ -82,7 +82,8 @@ pub(crate) trait Backend: iommu::Driver {
     ) -> Result;
 
     /// Carries out invalidation commands, at most [`BLOCK`], on behalf of a guest and in order.
-    /// Returns when all are complete, or all before the first that is refused.
+    /// Returns when all are complete, or all before the first that is refused. What is in `commands`
+    /// afterwards is of no use.
     ///
     /// # Errors
     ///
@@ -91,7 +92,7 @@ pub(crate) trait Backend: iommu::Driver {
     /// - [`ETIMEDOUT`], [`ENODEV`]: the hardware does not answer, or is gone.
     fn invalidate(
         guest: &Self::Guest,
-        commands: &[Self::Command],
+        commands: &mut [Self::Command],
         devices: &impl GuestDevices<Self>,
     ) -> Result<(), Failed>;
 

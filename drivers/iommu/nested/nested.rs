@@ -8,7 +8,7 @@
 //! - `frontend`: interfaces to user space;
 //! - `smmu_v3`: Arm SMMUv3;
 //! - `sync`: the atomics, of which the host crate has its own;
-//! - `trace`, `params`, `ratelimit`, `table`: small things that all of them use.
+//! - `trace`, `params`, `ratelimit`: small things that all of them use.
 
 #[path = "../../../rust/iommu/mod.rs"]
 pub mod iommu;
@@ -20,7 +20,6 @@ mod params;
 mod ratelimit;
 mod smmu_v3;
 mod sync;
-mod table;
 mod trace;
 
 use kernel::{

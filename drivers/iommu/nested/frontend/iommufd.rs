@@ -25,7 +25,10 @@ use crate::{
         UserData, //
     },
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    mem::MaybeUninit, //
+};
 use kernel::{
     prelude::*,
     sync::Arc,
@@ -124,16 +127,16 @@ fn invalidate_blocks<B: Abi<Viommu = Viommu<B>>>(
         return Err(EINVAL);
     }
 
-    let mut block = [B::Command::default(); BLOCK];
+    let mut block = [const { MaybeUninit::uninit() }; BLOCK];
 
     while *done < array.len() {
         // CAST: `u32` to `usize` widens.
         let left = (array.len() - *done) as usize;
-        let block = &mut block[..left.min(BLOCK)];
+        let count = left.min(BLOCK);
 
-        array.read(*done, block)?;
+        let block = array.read(*done, &mut block[..count])?;
         let (handled, result) = match B::invalidate(&this.guest, block, &VDevices(this)) {
-            Ok(()) => (block.len(), Ok(())),
+            Ok(()) => (count, Ok(())),
             Err(Failed { done, error }) => (done, Err(error)),
         };
         // CAST: Not more than `BLOCK`.

@@ -44,7 +44,7 @@ use crate::{
         self,
         Transition, //
     },
-    table::Table, //
+    iommu::Table, //
 };
 
 /// SubstreamID bits resolved by a level 2 table of 64 KiB, and the most that a linear table is

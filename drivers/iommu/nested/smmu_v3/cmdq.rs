@@ -75,6 +75,7 @@ use super::{
     arch::{
         cmd::{
             Cmd,
+            Commands,
             Opcode,
             SyncSignal, //
         },
@@ -93,12 +94,12 @@ use crate::{
         },
         ring::Ring, //
     },
+    iommu::Table,
     ratelimit::RateLimit,
     sync::{
         Atomic,
         Relaxed, //
     },
-    table::Table, //
 };
 
 /// The longest run of commands that is written at once, CMD_SYNC aside. Bounds the time for which
@@ -237,15 +238,20 @@ impl CmdQueue {
     /// Queues `cmds` and busy-waits until the hardware has completed them all.
     ///
     /// A list of more than [`RUN_MAX`] is queued and waited for piece by piece.
-    pub(crate) fn submit_sync(&self, cmds: &[Cmd]) -> Result<(), Failed> {
+    #[inline]
+    pub(crate) fn submit_sync(&self, cmds: impl Commands) -> Result<(), Failed> {
         let mut done = 0;
+        let mut rest = cmds;
 
-        for run in cmds.chunks(self.run_max()) {
+        while rest.len() != 0 {
+            let (run, others) = rest.split(rest.len().min(self.run_max()));
+
             self.run(run).map_err(|failed| Failed {
                 done: done + failed.done,
                 ..failed
             })?;
             done += run.len();
+            rest = others;
         }
         Ok(())
     }
@@ -253,7 +259,7 @@ impl CmdQueue {
     /// Busy-waits until all commands queued so far are complete. Errors as in [`Failed`]; an ATC
     /// invalidation that timed out is reported to the first who waits for it.
     pub(crate) fn sync(&self) -> Result {
-        Ok(self.run(&[])?)
+        Ok(self.run(&[][..])?)
     }
 
     /// Starts a list of commands that grows one by one.
@@ -273,7 +279,7 @@ impl CmdQueue {
     }
 
     /// Queues `cmds`, at most [`Self::run_max`], and a CMD_SYNC, and waits for it.
-    fn run(&self, cmds: &[Cmd]) -> Result<(), Failed> {
+    fn run(&self, cmds: impl Commands) -> Result<(), Failed> {
         let none = |error| Failed { done: 0, error };
         let run = self.post(cmds, true).map_err(none)?;
 
@@ -291,7 +297,7 @@ impl CmdQueue {
                     .iter()
                     .position(|cmd| cmd.opcode() == Opcode::AtcInv as u8)
                 {
-                    None if !cmds.is_empty() => Ok(()),
+                    None if cmds.len() != 0 => Ok(()),
                     first => Err(Failed {
                         done: first.unwrap_or(0),
                         error: EIO,
@@ -304,7 +310,8 @@ impl CmdQueue {
 
     /// Writes `cmds`, followed by a CMD_SYNC if `sync`, and tells the hardware. Returns their
     /// positions.
-    fn post(&self, cmds: &[Cmd], sync: bool) -> Result<Range<u64>> {
+    #[inline]
+    fn post(&self, cmds: impl Commands, sync: bool) -> Result<Range<u64>> {
         let sync = (sync || self.force_sync).then_some(Cmd::sync(SyncSignal::None));
         // CAST: `usize` to `u64` keeps the value.
         let slots = cmds.len() as u64 + u64::from(sync.is_some());
@@ -317,17 +324,18 @@ impl CmdQueue {
             None => self.claim_in_turn(slots)?,
         };
         let run = claim.run().clone();
-        let mut written = Ok(());
+        let words = |cmd: Cmd| *cmd.words();
+        let next = self
+            .entries
+            .write_ring(self.ring.index(run.start), cmds.iter().map(words));
+        self.entries.write_ring(next, sync.into_iter().map(words));
 
-        for (pos, cmd) in run.clone().zip(Iterator::chain(cmds.iter(), &sync)) {
-            written = written.and(self.entries.write(self.ring.index(pos), cmd.words()));
-        }
         dma_mb(Write);
-        let told = self.producers.publish(claim, |prod| {
-            self.regs.write(regs::CMDQ_PROD::from(self.ring.word(prod)))
-        });
-
-        written.and(told).map(|()| run)
+        self.producers.publish(claim, |prod| {
+            self.regs
+                .write(regs::CMDQ_PROD::from(self.ring.word(prod)))
+        })?;
+        Ok(run)
     }
 
     #[cold]

@@ -3,9 +3,12 @@
 //! One SMMU: its blocks, and who is behind it.
 
 use super::{
-    arch::features::{
-        Features,
-        RawIds, //
+    arch::{
+        features::{
+            Features,
+            RawIds, //
+        },
+        guest::Admission, //
     },
     cmdq::CmdQueue,
     evtq::ReadQueue,
@@ -46,6 +49,8 @@ pub(crate) struct Smmu {
     pub(crate) ids: RawIds,
     pub(crate) features: Features,
     pub(crate) coherency: NestingCoherency,
+    /// What guests may send.
+    pub(crate) admission: Admission,
     #[pin]
     pub(crate) cmdq: CmdQueue,
     #[pin]
@@ -96,6 +101,7 @@ impl Smmu {
                 errors: GlobalErrors::new(),
                 event_limit: RateLimit::new(),
                 coherency: nesting_coherency(),
+                admission: Admission::new(&features),
                 regs,
                 ids,
                 features,

@@ -25,7 +25,7 @@ use super::regs::{
 };
 use crate::{
     common::ring::Ring,
-    table::Table, //
+    iommu::Table, //
 };
 
 /// The most entries that are worth having, as a power of two.

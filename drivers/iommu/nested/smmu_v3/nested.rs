@@ -8,9 +8,8 @@
 
 use super::{
     arch::{
-        cmd::Cmd,
+        cmd::Commands,
         guest::{
-            GuestCmd,
             VSte,
             VSteKind, //
         },
@@ -27,8 +26,7 @@ use crate::{
         Backend,
         Failed,
         GuestDevice,
-        GuestDevices,
-        BLOCK, //
+        GuestDevices, //
     },
     iommu::{
         Endpoint,
@@ -164,43 +162,33 @@ impl Backend for SmmuV3 {
 
     fn invalidate(
         guest: &Guest,
-        commands: &[[u64; 2]],
+        commands: &mut [[u64; 2]],
         devices: &impl GuestDevices<Self>,
     ) -> Result<(), Failed> {
         let smmu = guest.parent.smmu();
-        let mut admitted = [Cmd::default(); BLOCK];
-        let mut count = 0;
-
-        for (slot, raw) in admitted.iter_mut().zip(commands) {
-            let sid_of = |vsid: u32| devices.with(vsid.into(), |ep| ep.only_sid())?;
-            let raw = raw.map(u64::from_le);
-
-            match GuestCmd::admit(raw, &smmu.features, guest.vmid(), sid_of) {
-                Ok(cmd) => *slot = cmd,
-                Err(_) => break,
-            }
-            count += 1;
-        }
+        let given = commands.len();
+        let first = commands.first().map_or(0, |raw| u64::from_le(raw[0]));
+        let (admitted, verdict) = smmu
+            .admission
+            .admit_all(commands, guest.vmid(), |vsid: u32| {
+                devices.with(vsid.into(), |ep| ep.only_sid())?
+            });
 
         // What comes before a refused command is carried out.
-        let (done, result) = match smmu.cmdq.submit_sync(&admitted[..count]) {
-            Ok(()) if count < commands.len() => {
-                guest.stats.refused.fetch_add(1, Relaxed);
-                (count, Err(EIO))
-            }
-            Ok(()) => (count, Ok(())),
+        let (done, result) = match smmu.cmdq.submit_sync(admitted) {
+            Ok(()) => (admitted.len(), verdict.map_err(|_| EIO)),
             Err(failed) => (failed.done, Err(failed.error)),
         };
+        if verdict.is_err() && done == admitted.len() {
+            guest.stats.refused.fetch_add(1, Relaxed);
+        }
 
-        // CAST: Numbers of not more than `BLOCK`; an opcode is a byte.
+        // CAST: Numbers of not more than a block; an opcode is a byte.
         guest.stats.commands.fetch_add(done as u64, Relaxed);
         trace::invalidate(
             Some(guest.vmid()),
-            commands
-                .first()
-                .map_or(0, |raw| u64::from_le(raw[0]) as u8)
-                .into(),
-            commands.len() as u32,
+            (first as u8).into(),
+            given as u32,
             done as u32,
             &result,
         );

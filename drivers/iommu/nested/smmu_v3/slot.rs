@@ -12,7 +12,7 @@ use kernel::{
 
 use crate::{
     common::entry::Slot,
-    table::Table, //
+    iommu::Table, //
 };
 
 /// One entry of `table`, with `forget` to make the hardware drop what it knows of it.

@@ -274,7 +274,7 @@ impl Targets {
         self.log(
             self.smmu
                 .cmdq
-                .submit_sync(&[full_cmd(tag)])
+                .submit_sync(&[full_cmd(tag)][..])
                 .map_err(Error::from),
         );
     }

@@ -5,7 +5,7 @@
 use crate::smmu_v3::arch::{
     cmd,
     guest::{
-        GuestCmd,
+        Admission,
         VSte,
         VSteKind, //
     },
@@ -69,7 +69,7 @@ proptest! {
             known.then_some(SID)
         };
 
-        let Ok(admitted) = GuestCmd::admit(raw, features, VMID, resolve) else {
+        let Ok(admitted) = Admission::new(features).admit(raw, VMID, resolve) else {
             return Ok(());
         };
         let words = *admitted.words();

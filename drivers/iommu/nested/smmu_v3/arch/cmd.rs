@@ -12,6 +12,33 @@ use crate::common::field::fields;
 #[repr(transparent)]
 pub(crate) struct Cmd([u64; 2]);
 
+/// A list of commands.
+pub(crate) trait Commands: Copy {
+    /// How many.
+    fn len(self) -> usize;
+    /// The first `len`, which is not more than there are, and the others.
+    fn split(self, len: usize) -> (Self, Self);
+    /// One after the other.
+    fn iter(self) -> impl Iterator<Item = Cmd>;
+}
+
+impl Commands for &[Cmd] {
+    #[inline]
+    fn len(self) -> usize {
+        <[Cmd]>::len(self)
+    }
+
+    #[inline]
+    fn split(self, len: usize) -> (Self, Self) {
+        self.split_at(len)
+    }
+
+    #[inline]
+    fn iter(self) -> impl Iterator<Item = Cmd> {
+        <[Cmd]>::iter(self).copied()
+    }
+}
+
 /// The commands that the driver issues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -2,7 +2,10 @@
 
 //! Hostile guests: every bit of every command and of every vSTE.
 
-use super::*;
+use super::{
+    admission::BadCmd,
+    *, //
+};
 use crate::smmu_v3::arch::samples::{
     PLAIN,
     RICH, //
@@ -17,7 +20,9 @@ fn resolve(vsid: u32) -> Option<u32> {
 }
 
 fn admit(raw: [u64; 2], features: &Features) -> Result<[u64; 2], BadCmd> {
-    GuestCmd::admit(raw, features, VMID, resolve).map(|cmd| *cmd.words())
+    Admission::new(features)
+        .admit(raw, VMID, resolve)
+        .map(|cmd| *cmd.words())
 }
 
 /// SMMUs that differ in every feature that a command depends on.
@@ -79,7 +84,10 @@ fn kind(words: [u64; 2], features: &Features) -> Result<VSteKind, BadVste> {
 
 #[cfg_attr(not(test), ::kernel::macros::kunit_tests(iommu_nested_guest))]
 mod cases {
-    use super::*;
+    use super::{
+    admission::BadCmd,
+    *, //
+};
 
     #[test]
     fn opcodes() {

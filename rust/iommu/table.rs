@@ -23,14 +23,18 @@ use kernel::{
 ///
 /// Each word is loaded and stored with exactly one 64-bit access and without any ordering: whoever
 /// hands an entry over to the hardware, or takes one over, has the barrier.
-pub(crate) struct Table<const N: usize>(Coherent<[[u64; N]]>);
+///
+/// # Invariants
+///
+/// The number of entries is a power of two.
+pub struct Table<const N: usize>(Coherent<[[u64; N]]>);
 
 impl<const N: usize> Table<N> {
     /// Allocates a table of `1 << log2` zero entries for `dev`, the IOMMU itself.
     ///
     /// May sleep. `ENOMEM` without a message in the log if there is no such memory: a table that
     /// can be smaller is tried again, and where it cannot the caller knows what is lost.
-    pub(crate) fn zeroed(dev: &Device<Bound>, log2: u32) -> Result<Self> {
+    pub fn zeroed(dev: &Device<Bound>, log2: u32) -> Result<Self> {
         let entries = 1usize.checked_shl(log2).ok_or(ENOMEM)?;
         let memory = Coherent::<[u64; N]>::zeroed_slice_with_attrs(
             dev,
@@ -44,12 +48,13 @@ impl<const N: usize> Table<N> {
         if memory.dma_address() & (memory.size() as u64 - 1) != 0 {
             return Err(ENOMEM);
         }
+        // INVARIANT: `entries` is a power of two.
         Ok(Self(memory))
     }
 
     /// Allocates a table of `1 << log2` entries, or the largest of at least `1 << min` that there
     /// is memory for. Returns it with the logarithm of its length.
-    pub(crate) fn zeroed_or_smaller(
+    pub fn zeroed_or_smaller(
         dev: &Device<Bound>,
         log2: u32,
         min: u32,
@@ -67,12 +72,12 @@ impl<const N: usize> Table<N> {
 
     /// The address at which the IOMMU finds the table. IOMMUs are not behind an IOMMU: this is a
     /// host physical address.
-    pub(crate) fn address(&self) -> u64 {
+    pub fn address(&self) -> u64 {
         self.0.dma_address()
     }
 
     /// Loads word `word` of entry `entry`. `ERANGE` if there is no such word.
-    pub(crate) fn load(&self, entry: usize, word: usize) -> Result<u64> {
+    pub fn load(&self, entry: usize, word: usize) -> Result<u64> {
         Ok(u64::from_le(io_read!(
             &self.0,
             [try: entry][try: word]
@@ -80,13 +85,13 @@ impl<const N: usize> Table<N> {
     }
 
     /// Stores word `word` of entry `entry`. `ERANGE` if there is no such word.
-    pub(crate) fn store(&self, entry: usize, word: usize, value: u64) -> Result {
+    pub fn store(&self, entry: usize, word: usize, value: u64) -> Result {
         io_write!(&self.0, [try: entry][try: word], value.to_le());
         Ok(())
     }
 
     /// Loads entry `entry`, each word once, from the first to the last.
-    pub(crate) fn read(&self, entry: usize) -> Result<[u64; N]> {
+    pub fn read(&self, entry: usize) -> Result<[u64; N]> {
         let mut words = [0; N];
 
         for (i, word) in words.iter_mut().enumerate() {
@@ -95,8 +100,32 @@ impl<const N: usize> Table<N> {
         Ok(words)
     }
 
+    /// Stores `entries`, at most as many as the table has, one after the other from the one of
+    /// index `first` on, and goes on with the first entry after the last. Returns the index after.
+    ///
+    /// An index is taken modulo the length.
+    #[inline]
+    pub fn write_ring(&self, first: usize, entries: impl Iterator<Item = [u64; N]>) -> usize {
+        let base: *mut [u64; N] = self.0.as_mut_ptr().cast();
+        let mask = self.0.len() - 1;
+        let mut index = first;
+
+        for words in entries {
+            // SAFETY: `base` is valid for `mask + 1` entries, a power of two by the invariant.
+            let entry: *mut u64 = unsafe { base.add(index & mask) }.cast();
+
+            for (i, word) in words.iter().enumerate() {
+                // SAFETY: `entry` is valid for N words, and aligned. Volatile: the device may read
+                // it, or another CPU write it, at any time.
+                unsafe { entry.add(i).write_volatile(word.to_le()) };
+            }
+            index += 1;
+        }
+        index
+    }
+
     /// Stores entry `entry`, each word once, from the first to the last.
-    pub(crate) fn write(&self, entry: usize, words: &[u64; N]) -> Result {
+    pub fn write(&self, entry: usize, words: &[u64; N]) -> Result {
         for (i, word) in words.iter().enumerate() {
             self.store(entry, i, *word)?;
         }

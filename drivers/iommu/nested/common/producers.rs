@@ -20,6 +20,8 @@
 //! retired <= hardware's consumer <= hardware's producer = published <= claimed <= retired + ring
 //! ```
 //!
+//! `retired` is brought up to date when there is no room, not each time that someone looks.
+//!
 //! `marks` has an element per entry: where the latest run that begins there and is written ends.
 //! Marks need no clearing: a mark of an earlier lap is not beyond the position that it is looked up
 //! for, as a run is not longer than the ring. One store marks a run of any length.
@@ -76,9 +78,47 @@ pub(crate) struct Producers<M> {
     claimed: Atomic<u64>,
     published: Atomic<u64>,
     retired: Atomic<u64>,
-    /// Those who wait for room: who comes next, and whose turn it is.
-    tickets: Atomic<u64>,
-    turn: Atomic<u64>,
+    line: Line,
+}
+
+/// Those who wait for room: whose turn it is in the lower half, and the next to come in the upper.
+/// Both wrap.
+struct Line(Atomic<u64>);
+
+impl Line {
+    #[inline]
+    fn is_empty(&self) -> bool {
+        let line = self.0.load(Relaxed);
+
+        // CAST: The halves.
+        (line >> 32) as u32 == line as u32
+    }
+
+    /// Joins. Returns the caller's number.
+    fn join(&self) -> u32 {
+        // CAST: The upper half.
+        (self.0.fetch_add(1 << 32, Relaxed) >> 32) as u32
+    }
+
+    fn is_turn(&self, number: u32) -> bool {
+        // CAST: The lower half.
+        self.0.load(Relaxed) as u32 == number
+    }
+
+    /// Ends the turn of the caller, whose turn it is.
+    fn leave(&self) {
+        let mut line = self.0.load(Relaxed);
+
+        loop {
+            // CAST: The lower half, whose overflow is not to change the upper.
+            let next = (line >> 32) << 32 | u64::from((line as u32).wrapping_add(1));
+
+            match self.0.cmpxchg(line, next, Relaxed) {
+                Ok(_) => return,
+                Err(current) => line = current,
+            }
+        }
+    }
 }
 
 impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
@@ -90,8 +130,7 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
             claimed: Atomic::new(0),
             published: Atomic::new(0),
             retired: Atomic::new(0),
-            tickets: Atomic::new(0),
-            turn: Atomic::new(0),
+            line: Line(Atomic::new(0)),
         }
     }
 
@@ -114,7 +153,7 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
     /// preempted.
     #[inline]
     pub(crate) fn claim(&self, slots: u64) -> Option<Claim> {
-        if self.tickets.load(Relaxed) != self.turn.load(Relaxed) {
+        if !self.line.is_empty() {
             return None;
         }
         self.try_claim(slots)
@@ -130,22 +169,26 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
         slots: u64,
         mut pause: impl FnMut() -> Result<(), E>,
     ) -> Result<Claim, E> {
-        let ticket = self.tickets.fetch_add(1, Relaxed);
-        let is_turn = || self.turn.load(Relaxed) == ticket;
+        let number = self.line.join();
         let result = loop {
-            if let Some(claim) = is_turn().then(|| self.try_claim(slots)).flatten() {
+            let claim = match self.line.is_turn(number) {
+                true => self.try_claim(slots),
+                false => None,
+            };
+
+            if let Some(claim) = claim {
                 break Ok(claim);
             }
             if let Err(e) = pause() {
                 // Those before give up, too, or get through.
-                while !is_turn() {
+                while !self.line.is_turn(number) {
                     relax();
                 }
                 break Err(e);
             }
         };
 
-        self.turn.store(ticket + 1, Relaxed);
+        self.line.leave();
         result
     }
 
@@ -176,19 +219,14 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
 
     /// Hands a run over, whose entries are written.
     ///
-    /// `tell` gives the hardware a new producer position, or isn't called as somebody else's is. An
-    /// error of it does not change what others see.
+    /// `tell` gives the hardware a new producer position, or isn't called as somebody else's is.
     #[inline]
-    pub(crate) fn publish<E>(
-        &self,
-        claim: Claim,
-        tell: impl FnOnce(u64) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(crate) fn publish(&self, claim: Claim, tell: impl FnOnce(u64)) {
         let Range { start, end } = claim.run;
 
         self.mark(start).store(end, Release);
         if !claim.owner {
-            return Ok(());
+            return;
         }
 
         while self.published.load(Acquire) != start {
@@ -204,9 +242,8 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
             }
         }
 
-        let result = tell(all);
+        tell(all);
         self.published.store(all, Release);
-        result
     }
 
     #[inline]
@@ -215,40 +252,42 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
         &self.marks[self.ring.index(pos)]
     }
 
-    /// The position that `read` reads as a register word of the hardware's consumer.
+    /// The position that `read` reads as a register word of the hardware's consumer. `claimed` is
+    /// a position that the caller knows to be claimed.
     ///
     /// `read` comes after acquire loads before it and before loads after it, as `readl()` does. The
     /// word tells positions apart within two laps. The hardware is between `retired` and a lap
     /// after it, provided that `retired` is the same before and after the read: the one who would
     /// let it get further claims after he has seen a newer `retired`.
+    ///
+    /// A position that was never claimed is not believed, as it is what one reads from a device
+    /// that is gone; then it is `retired` that is returned.
     #[inline]
-    pub(crate) fn locate<E>(&self, mut read: impl FnMut() -> Result<u32, E>) -> Result<u64, E> {
+    pub(crate) fn locate(&self, claimed: u64, mut read: impl FnMut() -> u32) -> u64 {
         loop {
             let retired = self.retired();
-            let word = read()?;
+            let word = read();
 
             if self.retired() == retired {
-                return Ok(self.ring.extend(retired, word));
+                let pos = self.ring.extend(retired, word);
+                let sane = pos <= claimed || pos <= self.claimed();
+
+                return if sane { pos } else { retired };
             }
         }
     }
 
-    /// Takes note that the hardware is done with all positions below `pos`. Returns whether that is
-    /// news.
-    ///
-    /// A position that was never claimed is not believed: it is what one reads from a device that
-    /// is gone.
-    #[inline]
-    pub(crate) fn retire(&self, pos: u64) -> bool {
+    /// Makes room: the hardware is done with all positions below `pos`, which was
+    /// [located](Self::locate).
+    pub(crate) fn retire(&self, pos: u64) {
         let mut retired = self.retired.load(Relaxed);
 
-        while retired < pos && pos <= self.claimed() {
+        while retired < pos {
             match self.retired.cmpxchg(retired, pos, Release) {
-                Ok(_) => return true,
+                Ok(_) => return,
                 Err(current) => retired = current,
             }
         }
-        false
     }
 }
 
@@ -267,12 +306,7 @@ mod tests {
     /// Publishes, and returns what the hardware was told, if it was.
     fn publish(producers: &Producers<&[Atomic<u64>]>, claim: Claim) -> Option<u64> {
         let mut told = None;
-        let result: Result<(), ()> = producers.publish(claim, |prod| {
-            told = Some(prod);
-            Ok(())
-        });
-
-        assert!(result.is_ok());
+        producers.publish(claim, |prod| told = Some(prod));
         told
     }
 
@@ -293,7 +327,7 @@ mod tests {
         assert_eq!(claim(&producers, 2), None);
         assert_eq!(claim(&producers, 1), Some(3..4));
         assert_eq!(claim(&producers, 1), None);
-        assert!(producers.retire(2));
+        producers.retire(2);
         assert_eq!(claim(&producers, 3), None);
         assert_eq!(claim(&producers, 2), Some(4..6));
         assert_eq!(producers.claimed(), 6);
@@ -303,28 +337,29 @@ mod tests {
     fn a_full_lap_is_told_from_none() {
         let marks = marks();
         let producers = Producers::new(RING, &marks[..]);
-        let locate = |word| producers.locate(|| Ok::<u32, ()>(word));
+        let locate = |word| producers.locate(0, || word);
 
         for lap in 0..5 {
             assert_eq!(claim(&producers, 4), Some(4 * lap..4 * lap + 4));
-            assert_eq!(locate(RING.word(4 * lap)), Ok(4 * lap));
-            assert!(!producers.retire(4 * lap));
-            assert_eq!(locate(RING.word(4 * lap + 4)), Ok(4 * lap + 4));
-            assert!(producers.retire(4 * lap + 4));
+            assert_eq!(locate(RING.word(4 * lap)), 4 * lap);
+            assert_eq!(locate(RING.word(4 * lap + 4)), 4 * lap + 4);
+            producers.retire(4 * lap + 4);
             assert_eq!(producers.retired(), 4 * lap + 4);
         }
     }
 
     #[test]
-    fn the_consumer_never_passes_what_is_claimed() {
+    fn what_was_never_claimed_is_not_believed() {
         let marks = marks();
         let producers = Producers::new(RING, &marks[..]);
+        let locate = |word| producers.locate(0, || word);
 
         assert_eq!(claim(&producers, 2), Some(0..2));
-        assert!(!producers.retire(3));
-        assert!(!producers.retire(u64::MAX));
-        assert!(producers.retire(2));
-        assert!(!producers.retire(1));
+        assert_eq!(locate(3), 0);
+        assert_eq!(locate(u32::MAX), 0);
+        assert_eq!(locate(2), 2);
+        producers.retire(2);
+        producers.retire(1);
         assert_eq!(producers.retired(), 2);
     }
 
@@ -340,7 +375,7 @@ mod tests {
         assert_eq!(third.and_then(|claim| publish(&producers, claim)), None);
         assert_eq!(first.and_then(|claim| publish(&producers, claim)), Some(4));
 
-        assert!(producers.retire(4));
+        producers.retire(4);
         assert_eq!(claim(&producers, 1), Some(4..5));
     }
 

@@ -83,6 +83,7 @@ use super::{
     },
     regs::{
         self,
+        Present,
         Regs, //
     },
 };
@@ -144,6 +145,8 @@ pub(crate) struct CmdQueue {
     ring: Ring,
     entries: Table<2>,
     producers: Producers<KVVec<Atomic<u64>>>,
+    /// The longest run, CMD_SYNC aside.
+    run_max: usize,
     /// Each run needs a CMD_SYNC, whether someone waits for it or not.
     force_sync: bool,
     /// The errno for which the queue takes no commands, or 0.
@@ -185,6 +188,8 @@ impl CmdQueue {
                 ring,
                 entries,
                 producers,
+                // CAST: Not more than `RUN_MAX`.
+                run_max: (ring.entries() - 1).min(RUN_MAX as u64) as usize,
                 force_sync,
                 halted: Atomic::new(ENODEV.to_errno()),
                 faulted: Atomic::new(0),
@@ -229,8 +234,8 @@ impl CmdQueue {
     ///
     /// Waits for room, if need be. Errors as in [`Failed`]; what came before the error is queued.
     pub(crate) fn submit(&self, cmds: &[Cmd]) -> Result {
-        for run in cmds.chunks(self.run_max()) {
-            self.post(run, false)?;
+        for run in cmds.chunks(self.run_max) {
+            self.regs.with(|regs| self.post(regs, run, false))??;
         }
         Ok(())
     }
@@ -244,7 +249,7 @@ impl CmdQueue {
         let mut rest = cmds;
 
         while rest.len() != 0 {
-            let (run, others) = rest.split(rest.len().min(self.run_max()));
+            let (run, others) = rest.split(rest.len().min(self.run_max));
 
             self.run(run).map_err(|failed| Failed {
                 done: done + failed.done,
@@ -274,16 +279,23 @@ impl CmdQueue {
         let _ = self.recover();
     }
 
-    fn run_max(&self) -> usize {
-        RUN_MAX.min(self.ring.entries() as usize - 1)
-    }
-
-    /// Queues `cmds`, at most [`Self::run_max`], and a CMD_SYNC, and waits for it.
+    /// Queues `cmds`, at most `run_max`, and a CMD_SYNC, and waits for it.
     fn run(&self, cmds: impl Commands) -> Result<(), Failed> {
         let none = |error| Failed { done: 0, error };
-        let run = self.post(cmds, true).map_err(none)?;
+        let (run, pos) = self
+            .regs
+            .with(|regs| {
+                let run = self.post(regs, cmds, true)?;
+                let (pos, _) = self.locate(regs, run.end);
 
-        self.wait(run.end).map_err(none)?;
+                Ok((run, pos))
+            })
+            .flatten()
+            .map_err(none)?;
+
+        if pos < run.end {
+            self.wait(run.end).map_err(none)?;
+        }
         match self.verdict(&run) {
             Verdict::Executed => Ok(()),
             Verdict::Faulted(pos, Fault::Rejected) => Err(Failed {
@@ -311,7 +323,7 @@ impl CmdQueue {
     /// Writes `cmds`, followed by a CMD_SYNC if `sync`, and tells the hardware. Returns their
     /// positions.
     #[inline]
-    fn post(&self, cmds: impl Commands, sync: bool) -> Result<Range<u64>> {
+    fn post(&self, regs: Present<'_>, cmds: impl Commands, sync: bool) -> Result<Range<u64>> {
         let sync = (sync || self.force_sync).then_some(Cmd::sync(SyncSignal::None));
         // CAST: `usize` to `u64` keeps the value.
         let slots = cmds.len() as u64 + u64::from(sync.is_some());
@@ -332,9 +344,8 @@ impl CmdQueue {
 
         dma_mb(Write);
         self.producers.publish(claim, |prod| {
-            self.regs
-                .write(regs::CMDQ_PROD::from(self.ring.word(prod)))
-        })?;
+            regs.write(regs::CMDQ_PROD::from(self.ring.word(prod)));
+        });
         Ok(run)
     }
 
@@ -343,45 +354,51 @@ impl CmdQueue {
         let mut patience = Patience::new();
 
         self.producers.claim_in_turn(slots, || {
-            self.look()?;
-            patience
-                .spend(self.producers.retired())
-                .inspect_err(|_| self.complain())
+            let pos = self.look(0)?;
+
+            self.producers.retire(pos);
+            patience.spend(pos).inspect_err(|_| self.complain(pos))
         })
     }
 
     /// Waits until the hardware is past all positions below `end`.
+    #[cold]
     fn wait(&self, end: u64) -> Result {
-        let mut patience = None;
+        let mut patience = Patience::new();
 
         loop {
-            self.look()?;
-            let retired = self.producers.retired();
+            let pos = self.look(end)?;
 
-            if retired >= end {
+            if pos >= end {
                 return Ok(());
             }
-            patience
-                .get_or_insert_with(Patience::new)
-                .spend(retired)
-                .inspect_err(|_| self.complain())?;
+            patience.spend(pos).inspect_err(|_| self.complain(pos))?;
         }
     }
 
-    /// Looks how far the hardware is, and after it if it has stopped.
-    fn look(&self) -> Result {
-        let mut cons = regs::CMDQ_CONS::zeroed();
-        let pos = self.producers.locate(|| {
-            cons = self.regs.read(regs::CMDQ_CONS)?;
-            Ok::<_, Error>(cons.into_raw())
-        })?;
+    /// Looks how far the hardware is, and after it if it has stopped. `claimed` as for
+    /// [`Producers::locate`].
+    fn look(&self, claimed: u64) -> Result<u64> {
+        let (pos, cons) = self.regs.with(|regs| self.locate(regs, claimed))?;
 
         self.running()?;
-        // The error is no proof: the field keeps its value after it was dealt with.
-        if !self.producers.retire(pos) && cons.err() != 0 {
+        // No proof: the field keeps its value after the error was dealt with.
+        if cons.err() != 0 {
             self.recover()?;
         }
-        Ok(())
+        Ok(pos)
+    }
+
+    /// Where the hardware is, and what it says.
+    #[inline]
+    fn locate(&self, regs: Present<'_>, claimed: u64) -> (u64, regs::CMDQ_CONS) {
+        let mut cons = regs::CMDQ_CONS::zeroed();
+        let pos = self.producers.locate(claimed, || {
+            cons = regs.read(regs::CMDQ_CONS);
+            cons.into_raw()
+        });
+
+        (pos, cons)
     }
 
     /// What became of the completed commands at the positions of `run`.
@@ -392,13 +409,13 @@ impl CmdQueue {
         }
     }
 
-    fn complain(&self) {
+    fn complain(&self, pos: u64) {
         self.timeouts.run(&self.dev, || {
             let raw = |word: Result<u32>| word.unwrap_or(u32::MAX);
             dev_err!(
                 self.dev,
                 "command queue: no progress at position {} for {} ms (CMDQ_PROD {:#x}, CMDQ_CONS {:#x}, active GERROR {:#x})\n",
-                self.producers.retired(),
+                pos,
                 TIMEOUT.as_millis(),
                 raw(self.regs.read(regs::CMDQ_PROD).map(|r| r.into_raw())),
                 raw(self.regs.read(regs::CMDQ_CONS).map(|r| r.into_raw())),

@@ -8,7 +8,10 @@
 use kernel::{
     device::Bound,
     io::{
-        mem::DevresIoMem,
+        mem::{
+            DevresIoMem,
+            IoMem, //
+        },
         poll::read_poll_timeout,
         register,
         register::{
@@ -228,6 +231,33 @@ pub(crate) struct Regs {
     gerrorn: SpinLockIrq<()>,
 }
 
+/// The registers, for as long as they are certain to be there.
+#[derive(Clone, Copy)]
+pub(crate) struct Present<'a>(&'a IoMem<'a, SIZE>);
+
+impl Present<'_> {
+    /// Reads the register at `location`: of 32 bits, and a constant.
+    #[inline(always)]
+    pub(crate) fn read<T, L>(self, location: L) -> T
+    where
+        L: IoLoc<Region<SIZE>, T>,
+        MmioBackend: IoCapable<L::IoType>,
+    {
+        self.0.read(location)
+    }
+
+    /// Writes `value` to its register, of 32 bits.
+    #[inline(always)]
+    pub(crate) fn write<T, L, V>(self, value: V)
+    where
+        L: IoLoc<Region<SIZE>, T>,
+        V: LocatedRegister<Region<SIZE>, Location = L, Value = T>,
+        MmioBackend: IoCapable<L::IoType>,
+    {
+        self.0.write_reg(value);
+    }
+}
+
 impl Regs {
     /// Maps the registers of `pdev`.
     ///
@@ -248,6 +278,13 @@ impl Regs {
         )
     }
 
+    /// Runs `f` on the registers, which cannot go away meanwhile. Any context; `f` must not sleep.
+    /// `ENODEV` after unbind.
+    #[inline]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(Present<'_>) -> R) -> Result<R> {
+        self.io.try_access_with(|io| f(Present(io))).ok_or(ENODEV)
+    }
+
     /// Reads the register at `location`. Any context; `ENODEV` after unbind.
     #[inline]
     pub(crate) fn read<T, L>(&self, location: L) -> Result<T>
@@ -255,9 +292,7 @@ impl Regs {
         L: IoLoc<Region<SIZE>, T>,
         MmioBackend: IoCapable<L::IoType>,
     {
-        self.io
-            .try_access_with(|io| io.try_read(location))
-            .ok_or(ENODEV)?
+        self.with(|regs| regs.0.try_read(location))?
     }
 
     /// Writes `value` to its register. Any context; `ENODEV` after unbind.
@@ -268,9 +303,7 @@ impl Regs {
         V: LocatedRegister<Region<SIZE>, Location = L, Value = T>,
         MmioBackend: IoCapable<L::IoType>,
     {
-        self.io
-            .try_access_with(|io| io.try_write_reg(value))
-            .ok_or(ENODEV)?
+        self.with(|regs| regs.0.try_write_reg(value))?
     }
 
     /// Reads the identification registers.

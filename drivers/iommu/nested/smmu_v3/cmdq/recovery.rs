@@ -44,12 +44,7 @@ impl CmdQueue {
             return Ok(());
         }
 
-        let mut stopped = regs::CMDQ_CONS::zeroed();
-        let pos = self.producers.locate(|| {
-            stopped = self.regs.read(regs::CMDQ_CONS)?;
-            Ok::<_, Error>(stopped.into_raw())
-        })?;
-        self.producers.retire(pos);
+        let (pos, stopped) = self.regs.with(|regs| self.locate(regs, 0))?;
         if pos < self.producers.claimed() {
             match stopped.err().get() {
                 CERROR_ABT => self.retry_fetch(&mut recovery, pos)?,

@@ -178,8 +178,50 @@ const RANGE: [u64; 2] = [
     cmd::TG.mask() | cmd::TTL.mask(),
 ];
 
+/// A rule for those commands of an opcode that need no second look: TLB invalidations, not of a
+/// range. `issue` is 0 for other opcodes.
+///
+/// The size of a power of two makes it quick to find.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+struct Plain {
+    allowed: [u64; 2],
+    kept: u64,
+    issue: u64,
+}
+
+impl Plain {
+    const NONE: Self = Self {
+        allowed: [0; 2],
+        kept: 0,
+        issue: 0,
+    };
+
+    fn new(entry: &Entry) -> Self {
+        match entry.bind {
+            Bind::Vmid => Self {
+                // The look-up has told the opcode from all but those with a higher bit.
+                allowed: [
+                    entry.allowed[0] & !RANGE[0] & !OPCODE_HIGH,
+                    entry.allowed[1] & !RANGE[1],
+                ],
+                kept: !(cmd::OPCODE.mask() | cmd::VMID.mask()),
+                issue: entry.issue.into(),
+            },
+            Bind::Stream | Bind::Refused => Self::NONE,
+        }
+    }
+}
+
+/// How many opcodes have a [`Plain`] rule: all that differ in the lower bits.
+const PLAINS: usize = 128;
+
+/// The other bits of an opcode.
+const OPCODE_HIGH: u64 = cmd::OPCODE.mask() & !(PLAINS as u64 - 1);
+
 /// Which commands of guests one SMMU takes.
 pub(crate) struct Admission {
+    plain: [Plain; PLAINS],
     entries: [Entry; RULES.len()],
     ds: bool,
 }
@@ -210,8 +252,15 @@ impl Commands for Admitted<'_> {
 impl Admission {
     /// The rules on an SMMU with `features`.
     pub(crate) fn new(features: &Features) -> Self {
+        let entries = RULES.each_ref().map(|rule| Entry::new(rule, features));
+        let mut plain = [Plain::NONE; PLAINS];
+
+        for (plain, entry) in plain.iter_mut().zip(&entries) {
+            *plain = Plain::new(entry);
+        }
         Self {
-            entries: RULES.each_ref().map(|rule| Entry::new(rule, features)),
+            plain,
+            entries,
             ds: features.ds,
         }
     }
@@ -255,6 +304,29 @@ impl Admission {
         &self,
         raw: [u64; 2],
         vmid: u16,
+        resolve: impl FnMut(u32) -> Option<u32>,
+    ) -> Result<Cmd, BadCmd> {
+        // PANIC: The index is less than `PLAINS`.
+        let plain = &self.plain[raw[0] as usize % PLAINS];
+        let excess = (raw[0] & !plain.allowed[0]) | (raw[1] & !plain.allowed[1]);
+
+        if excess == 0 && plain.issue != 0 {
+            let vmid = cmd::VMID.prep(vmid.into());
+
+            return Ok(Cmd::from_words([
+                raw[0] & plain.kept | plain.issue | vmid,
+                raw[1],
+            ]));
+        }
+        self.look_closer(raw, vmid, resolve)
+    }
+
+    /// [`Self::admit`] for all commands.
+    #[cold]
+    fn look_closer(
+        &self,
+        raw: [u64; 2],
+        vmid: u16,
         mut resolve: impl FnMut(u32) -> Option<u32>,
     ) -> Result<Cmd, BadCmd> {
         let opcode = cmd::OPCODE.get(&raw) as usize;
@@ -265,7 +337,7 @@ impl Admission {
         if (raw[0] & !entry.allowed[0]) | (raw[1] & !entry.allowed[1]) != 0 {
             return Err(match entry.bind {
                 Bind::Refused => BadCmd::Opcode,
-                _ => BadCmd::Reserved,
+                Bind::Vmid | Bind::Stream => BadCmd::Reserved,
             });
         }
 
@@ -274,8 +346,9 @@ impl Admission {
             // Opcode 0, and all else 0 as well.
             Bind::Refused => return Err(BadCmd::Opcode),
             Bind::Vmid => {
-                if (raw[0] & RANGE[0]) | (raw[1] & RANGE[1]) != 0 && !range_is_defined(&raw, self.ds)
-                {
+                let range = (raw[0] & RANGE[0]) | (raw[1] & RANGE[1]) != 0;
+
+                if range && !range_is_defined(&raw, self.ds) {
                     return Err(BadCmd::Range);
                 }
                 cmd::OPCODE.set(&mut words, entry.issue.into());

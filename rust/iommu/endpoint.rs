@@ -13,10 +13,12 @@ use kernel::{
         Bound,
         Device, //
     },
+    new_spinlock,
     prelude::*,
     sync::{
         aref::ARef,
-        Arc, //
+        Arc,
+        SpinLock, //
     },
 };
 
@@ -25,6 +27,10 @@ use kernel::{
 pub struct Endpoint<D: Driver> {
     dev: ARef<Device>,
     iommu: Arc<Instance<D>>,
+    /// The virtual IOMMU that the device is a vDEVICE of, by address, and its ID there. Innermost
+    /// lock.
+    #[pin]
+    virtual_id: SpinLock<Option<(usize, u64)>>,
     #[pin]
     data: D::Endpoint,
 }
@@ -42,6 +48,7 @@ impl<D: Driver> Endpoint<D> {
             try_pin_init!(Self {
                 dev: dev.into(),
                 iommu: iommu.clone(),
+                virtual_id <- new_spinlock!(None, "Endpoint::virtual_id"),
                 data <- data,
             }),
             GFP_KERNEL,
@@ -56,6 +63,19 @@ impl<D: Driver> Endpoint<D> {
     /// The IOMMU it is behind.
     pub fn iommu(&self) -> &Arc<Instance<D>> {
         &self.iommu
+    }
+
+    /// The device's ID as a vDEVICE of the virtual IOMMU at `viommu`, if it is one.
+    pub(super) fn virtual_id(&self, viommu: usize) -> Option<u64> {
+        match *self.virtual_id.lock() {
+            Some((of, id)) if of == viommu => Some(id),
+            _ => None,
+        }
+    }
+
+    /// iommufd makes and destroys the vDEVICEs of a device one after the other.
+    pub(super) fn set_virtual_id(&self, id: Option<(usize, u64)>) {
+        *self.virtual_id.lock() = id;
     }
 
     /// The endpoint of `dev`.

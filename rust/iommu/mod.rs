@@ -76,7 +76,10 @@ pub use self::{
     },
     pci::PciEndpoint,
     resv::ResvList,
-    table::Table,
+    table::{
+        Entry,
+        Table, //
+    },
     user::{
         UserArray,
         UserData, //

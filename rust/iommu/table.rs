@@ -2,6 +2,7 @@
 
 //! Tables and rings in memory that an IOMMU reads while the CPU writes them, or the reverse.
 
+use core::marker::PhantomData;
 use kernel::{
     device::{
         Bound,
@@ -100,6 +101,21 @@ impl<const N: usize> Table<N> {
         Ok(words)
     }
 
+    /// Entry `index`. `ERANGE` if there is no such entry.
+    #[inline]
+    pub fn entry(&self, index: usize) -> Result<Entry<'_, N>> {
+        if index >= self.0.len() {
+            return Err(ERANGE);
+        }
+        let base: *mut [u64; N] = self.0.as_mut_ptr().cast();
+
+        Ok(Entry {
+            // SAFETY: `base` is valid for as many entries. INVARIANT: this one is in the table.
+            words: unsafe { base.add(index) }.cast(),
+            _table: PhantomData,
+        })
+    }
+
     /// Stores `entries`, at most as many as the table has, one after the other from the one of
     /// index `first` on, and goes on with the first entry after the last. Returns the index after.
     ///
@@ -130,5 +146,33 @@ impl<const N: usize> Table<N> {
             self.store(entry, i, *word)?;
         }
         Ok(())
+    }
+}
+
+/// One entry of a [`Table`].
+///
+/// # Invariants
+///
+/// `words` is valid for volatile loads and stores of N words, for `'a`.
+pub struct Entry<'a, const N: usize> {
+    words: *mut u64,
+    _table: PhantomData<&'a Table<N>>,
+}
+
+impl<const N: usize> Entry<'_, N> {
+    /// Loads word `i`, as [`Table::load`] does.
+    #[inline]
+    pub fn load(&self, i: usize) -> u64 {
+        assert!(i < N);
+        // SAFETY: By the type's invariant.
+        u64::from_le(unsafe { self.words.add(i).read_volatile() })
+    }
+
+    /// Stores word `i`, as [`Table::store`] does.
+    #[inline]
+    pub fn store(&self, i: usize, value: u64) {
+        assert!(i < N);
+        // SAFETY: By the type's invariant.
+        unsafe { self.words.add(i).write_volatile(value.to_le()) };
     }
 }

@@ -20,7 +20,6 @@ use core::{
 };
 use kernel::{
     container_of,
-    device::Device,
     error::{
         from_result,
         to_result, //
@@ -54,7 +53,8 @@ pub trait Operations: Send + Sync + Sized + 'static {
     /// with `EOPNOTSUPP`.
     fn supported(ep: &Endpoint<Self::Driver>) -> bool;
 
-    /// Makes the driver's data of a virtual IOMMU on `iommu`, whose second stage is `parent`.
+    /// Makes the driver's data of a virtual IOMMU on `iommu`, whose second stage is `parent`, and
+    /// whose events `reporter` takes. The reporter may outlive the virtual IOMMU.
     ///
     /// # Errors
     ///
@@ -66,6 +66,7 @@ pub trait Operations: Send + Sync + Sized + 'static {
         iommu: &Instance<Self::Driver>,
         parent: &Arc<<Self::Driver as Driver>::Paging>,
         user: Option<UserData<'_>>,
+        reporter: &Arc<Reporter>,
     ) -> Result<Self>;
 
     /// Makes a nested domain: a guest's first-stage configuration.
@@ -131,19 +132,13 @@ impl<V: Operations> Viommu<V> {
         unsafe { &*raw.cast::<Self>() }
     }
 
-    /// The ID that the guest knows `dev` by (for an SMMU: its vSID).
+    /// The ID that the guest knows `ep` by (for an SMMU: its vSID).
     ///
     /// # Errors
     ///
-    /// - [`ENOENT`]: no vDEVICE of this virtual IOMMU.
-    pub fn virtual_id(&self, dev: &Device) -> Result<u64> {
-        let mut id = 0;
-
-        // SAFETY: Valid pointers.
-        to_result(unsafe {
-            bindings::iommufd_viommu_get_vdev_id(self.raw.get(), super::raw_dev(dev), &mut id)
-        })?;
-        Ok(id as u64)
+    /// - [`ENOENT`]: it is no vDEVICE of this virtual IOMMU.
+    pub fn virtual_id(&self, ep: &Endpoint<V::Driver>) -> Result<u64> {
+        ep.virtual_id(self.raw.get().addr()).ok_or(ENOENT)
     }
 
     /// Locks the vDEVICEs of this virtual IOMMU. What is between must not sleep.
@@ -154,11 +149,6 @@ impl<V: Operations> Viommu<V> {
             viommu: self,
             _not_send: NotThreadSafe,
         }
-    }
-
-    /// A handle for reporting events to user space. It may outlive the virtual IOMMU.
-    pub fn reporter(&self) -> &Arc<Reporter> {
-        &self.ours().reporter
     }
 
     fn ours(&self) -> &Ours<V> {
@@ -324,10 +314,12 @@ impl<V: Operations> Ops<V> {
                 unsafe { PagingDomain::<V::Driver>::try_from_raw(parent) }.ok_or(EINVAL)?;
             // SAFETY: See above; the IOMMU is the one of a device of this driver.
             let iommu = unsafe { Instance::<V::Driver>::from_raw((*raw).iommu_dev) };
+            let reporter = Reporter::new(NonNull::new(raw).ok_or(EINVAL)?)?;
+            // SAFETY: See above.
+            let user = unsafe { UserData::from_raw(user) };
             let ours = Ours {
-                reporter: Reporter::new(NonNull::new(raw).ok_or(EINVAL)?)?,
-                // SAFETY: See above.
-                data: V::new(iommu, parent, unsafe { UserData::from_raw(user) })?,
+                data: V::new(iommu, parent, user, &reporter)?,
+                reporter,
             };
 
             // SAFETY: The allocation is as large as `get_size()` said. With the operations set,
@@ -389,14 +381,41 @@ impl<V: Operations> Ops<V> {
 
     extern "C" fn vdevice_init(vdev: *mut bindings::iommufd_vdevice) -> c_int {
         // SAFETY: See above.
-        let (ep, id) = unsafe {
+        let (ep, viommu, id) = unsafe { Self::vdevice(vdev) };
+
+        from_result(|| {
+            V::check_vdevice(ep, id)?;
+            ep.set_virtual_id(Some((viommu, id)));
+            // SAFETY: See above.
+            unsafe { (*vdev).destroy = Some(Self::vdevice_destroy) };
+            Ok(0)
+        })
+    }
+
+    extern "C" fn vdevice_destroy(vdev: *mut bindings::iommufd_vdevice) {
+        // SAFETY: See above.
+        let (ep, ..) = unsafe { Self::vdevice(vdev) };
+
+        ep.set_virtual_id(None);
+    }
+
+    /// The endpoint of a vDEVICE, the address of its virtual IOMMU, and its ID there.
+    ///
+    /// # Safety
+    ///
+    /// `vdev` must be a valid vDEVICE, whose device the driver has probed and not released for
+    /// `'a`.
+    unsafe fn vdevice<'a>(
+        vdev: *mut bindings::iommufd_vdevice,
+    ) -> (&'a Endpoint<V::Driver>, usize, u64) {
+        // SAFETY: By this function's requirement.
+        unsafe {
             (
-                Endpoint::<V::Driver>::from_dev(bindings::iommufd_vdevice_to_device(vdev)),
+                Endpoint::from_dev(bindings::iommufd_vdevice_to_device(vdev)),
+                (*vdev).viommu.addr(),
                 (*vdev).virt_id,
             )
-        };
-
-        from_result(|| V::check_vdevice(ep, id).map(|()| 0))
+        }
     }
 
     extern "C" fn attach_dev(

@@ -116,7 +116,16 @@ pub(crate) struct GuestDevice<E> {
     /// Its ID in the guest.
     pub(crate) id: u64,
     /// Where its events go.
-    pub(crate) events: KBox<dyn EventSink<E>>,
+    pub(crate) events: Arc<dyn EventSink<E>>,
+}
+
+impl<E> Clone for GuestDevice<E> {
+    fn clone(&self) -> Self {
+        Self {
+            id: self.id,
+            events: self.events.clone(),
+        }
+    }
 }
 
 /// Takes events for a guest.

@@ -19,7 +19,8 @@
 //! 5. `Smmu::guests`
 //! 6. `StreamTable`'s and `CdTable`'s, `Ids`'
 //! 7. `Targets::list` (spinlock, interrupts off)
-//! 8. `CmdQueue::state` (spinlock, interrupts off)
+//! 8. `CmdQueue::recovery` (spinlock, interrupts off)
+//! 9. `Regs::gerrorn` (spinlock, interrupts off)
 
 pub(crate) mod arch;
 pub(crate) mod cdtab;

@@ -28,29 +28,29 @@
 //!
 //! # The algorithm, and why the claim holds
 //!
-//! Let `fill` be the old entry with every bit it does not use replaced by the new entry's, and call
-//! a word *critical* if `fill` and `new` differ in it on a used, not relaxed bit of `new`.
+//! Bits that the new entry does not use keep what they have: to clean them would cost a sync, and
+//! the next change may want them as they are. Let `goal` be the old entry with the bits that the
+//! new one uses replaced by the new one's, and `fill` the old entry with every bit it does not use
+//! replaced by `goal`'s. By the laws `goal` is read like `new`. Call a word *critical* if `fill`
+//! and `goal` differ in it other than on relaxed bits.
 //!
-//! - **No critical word.** `fill` is read like `new` and, having only changed unused bits, like
-//!   `old`; by the laws both use the same bits, so all words of `new` can be stored in *one phase*:
-//!   any mix of `old` and `new` agrees with both on all used bits but the relaxed ones.
-//! - **One critical word.** Three phases.
-//!   *Fill*: store the other words of `fill`. Any mix agrees with `old` on `used(old)`, so it is
-//!   read like `old`.
-//!   *Switch*: store the critical word of `new`. There are two mixes: the one before, read like
-//!   `old`; and the one after, which agrees with `new` on `used(new)` in the critical word (it is
-//!   `new`'s) and in all others (they are not critical), so it is read like `new`.
-//!   *Clean*: store the other words of `new`. Any mix agrees with `new` on `used(new)`.
+//! - **No critical word.** `fill` is read like `goal` and, having only changed unused bits, like
+//!   `old`; by the laws both use the same bits, so all words of `goal` can be stored in *one phase*:
+//!   any mix of `old` and `goal` agrees with both on all used bits but the relaxed ones.
+//! - **One critical word.** Two phases.
+//!   *Fill*: store the other words of `goal`. They differ from `old` in bits that it does not use
+//!   and in relaxed ones, so any mix is read like `old`.
+//!   *Switch*: store the critical word. There are two mixes: the one before, read like `old`; and
+//!   the one after, which is `goal`.
 //! - **More critical words.** No order of stores avoids an entry that is a blend of both, so the
 //!   entry is made invalid first. *Break*: clear the valid bit; a mix is `old` or invalid. *Make*:
 //!   store all words but the first; every mix is invalid. *Switch*: store the first word; a mix is
 //!   invalid, or complete.
 //!
-//! A phase that has nothing to store is skipped with its sync, so most updates take one or two
-//! syncs. No phase can be merged with the next: *fill* and *switch* together would let hardware mix
-//! the switched word with words not yet filled, and so on. Relaxed bits may change in any phase;
-//! they travel with a phase that stores anyway (*fill* if there is one, else *clean*), which is why
-//! they do not cost a sync unless they are all there is.
+//! A phase that has nothing to store is skipped with its sync, so an update takes one or two syncs,
+//! and one that changes back to what was there before takes one. No phase can be merged with the
+//! next: *fill* and *switch* together would let hardware mix the switched word with words not yet
+//! filled, and so on.
 
 #[cfg(any(test, CONFIG_KUNIT = "y"))]
 pub(crate) mod inspect;
@@ -91,7 +91,7 @@ pub(crate) trait Slot<const N: usize> {
 /// How [`write()`] got from the old entry to the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transition {
-    /// The entry was the new one already; nothing was stored.
+    /// The entry was read like the new one already; nothing was stored.
     Unchanged,
     /// Hardware saw the old or the new entry at all times.
     Hitless,
@@ -99,43 +99,44 @@ pub(crate) enum Transition {
     Disruptive,
 }
 
-/// Changes the entry in `slot` to `new`, hitless if possible.
+/// Changes the entry in `slot` to one that is read like `new`, hitless if possible.
 ///
 /// The caller is the only writer of the entry for the time of the call.
 pub(crate) fn write<L: Layout<N>, S: Slot<N>, const N: usize>(
     slot: &mut S,
     new: &[u64; N],
 ) -> Transition {
-    let cur: [u64; N] = core::array::from_fn(|i| slot.load(i));
-    if cur == *new {
+    let old: [u64; N] = core::array::from_fn(|i| slot.load(i));
+    let (old_used, new_used) = (L::used(&old), L::used(new));
+    let goal: [u64; N] = core::array::from_fn(|i| blend(old[i], new[i], new_used[i]));
+
+    if goal == old {
         return Transition::Unchanged;
     }
 
-    let (cur_used, new_used) = (L::used(&cur), L::used(new));
-    let relaxed = L::relaxed(&cur, new);
-    let relaxed: [u64; N] = core::array::from_fn(|i| relaxed[i] & cur_used[i] & new_used[i]);
-    let fill: [u64; N] = core::array::from_fn(|i| blend(new[i], cur[i], cur_used[i]));
-    let is_critical = |i: usize| (fill[i] ^ new[i]) & new_used[i] & !relaxed[i] != 0;
+    let relaxed = L::relaxed(&old, new);
+    let is_critical =
+        |i: &usize| (old[*i] ^ goal[*i]) & old_used[*i] & !(relaxed[*i] & new_used[*i]) != 0;
+    let mut criticals = (0..N).filter(is_critical);
+    let mut writer = Writer { slot, now: old };
 
-    match (0..N).filter(|&i| is_critical(i)).count() {
-        0 => {
-            store(slot, 0..N, |i| new[i]);
+    match (criticals.next(), criticals.next()) {
+        (None, _) => {
+            writer.phase(0..N, &goal);
             Transition::Hitless
         }
-        1 => {
-            let others = || (0..N).filter(|&i| !is_critical(i));
-
-            if others().any(|i| fill[i] != cur[i]) {
-                store(slot, others(), |i| blend(new[i], fill[i], !relaxed[i]));
-            }
-            store(slot, (0..N).filter(|&i| is_critical(i)), |i| new[i]);
-            store(slot, others(), |i| new[i]);
+        (Some(critical), None) => {
+            writer.phase((0..N).filter(|i| *i != critical), &goal);
+            writer.phase(critical..critical + 1, &goal);
             Transition::Hitless
         }
-        _ => {
-            store(slot, 0..1, |_| cur[0] & !L::VALID);
-            store(slot, 1..N, |i| new[i]);
-            store(slot, 0..1, |i| new[i]);
+        (Some(_), Some(_)) => {
+            let mut broken = old;
+
+            broken[0] &= !L::VALID;
+            writer.phase(0..1, &broken);
+            writer.phase(1..N, &goal);
+            writer.phase(0..1, &goal);
             Transition::Disruptive
         }
     }
@@ -146,22 +147,28 @@ fn blend(a: u64, b: u64, mask: u64) -> u64 {
     (a & !mask) | (b & mask)
 }
 
-/// One phase: stores those of `words` that differ from what is there, and syncs if any did.
-fn store<S: Slot<N>, const N: usize>(
-    slot: &mut S,
-    words: impl Iterator<Item = usize>,
-    value: impl Fn(usize) -> u64,
-) {
-    let mut stored = false;
+/// A slot with what was last stored in it.
+struct Writer<'a, S, const N: usize> {
+    slot: &'a mut S,
+    now: [u64; N],
+}
 
-    for i in words {
-        let value = value(i);
-        if slot.load(i) != value {
-            slot.store(i, value);
-            stored = true;
+impl<S: Slot<N>, const N: usize> Writer<'_, S, N> {
+    /// One phase: stores those of `words` of `entry` that differ from what is there, and syncs if
+    /// any did.
+    #[inline]
+    fn phase(&mut self, words: impl Iterator<Item = usize>, entry: &[u64; N]) {
+        let mut stored = false;
+
+        for i in words {
+            if self.now[i] != entry[i] {
+                self.slot.store(i, entry[i]);
+                self.now[i] = entry[i];
+                stored = true;
+            }
         }
-    }
-    if stored {
-        slot.sync();
+        if stored {
+            self.slot.sync();
+        }
     }
 }

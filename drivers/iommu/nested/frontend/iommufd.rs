@@ -50,6 +50,7 @@ pub(crate) trait Abi: Backend {
 /// A virtual IOMMU of a [`Backend`].
 pub(crate) struct Viommu<B: Abi> {
     guest: Arc<B::Guest>,
+    events: Arc<Events<B>>,
 }
 
 impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
@@ -66,12 +67,20 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
         iommu: &Instance<B>,
         parent: &Arc<B::Paging>,
         user: Option<UserData<'_>>,
+        reporter: &Arc<Reporter>,
     ) -> Result<Self> {
         if user.is_some() {
             return Err(EOPNOTSUPP);
         }
         Ok(Self {
             guest: B::new_guest(iommu, parent)?,
+            events: Arc::new(
+                Events {
+                    reporter: reporter.clone(),
+                    _backend: PhantomData,
+                },
+                GFP_KERNEL_ACCOUNT,
+            )?,
         })
     }
 
@@ -87,16 +96,10 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
     }
 
     fn attach(this: &iommu::viommu::Viommu<Self>, table: &B::Table, ep: &Endpoint<B>) -> Result {
-        let device = match this.virtual_id(ep.dev()) {
+        let device = match this.virtual_id(ep) {
             Ok(id) => Some(GuestDevice {
                 id,
-                events: KBox::new(
-                    Events {
-                        reporter: this.reporter().clone(),
-                        _backend: PhantomData::<fn() -> B>,
-                    },
-                    GFP_KERNEL,
-                )?,
+                events: this.events.clone(),
             }),
             Err(_) if !B::needs_device_id(table) => None,
             Err(e) => return Err(e),

@@ -171,7 +171,7 @@ impl CdTable {
         let (table, index) = form.find(ssid)?;
         // The level 1 descriptor may have been cached before it led to this table.
         let leaf = matches!(*form, Form::Linear(_));
-        let mut slot = EntrySlot::new(table, index, || {
+        let mut slot = EntrySlot::new(table.entry(index)?, || {
             let mut batch = cmdq.batch();
 
             for sid in sids {

@@ -130,6 +130,7 @@ struct State {
 }
 
 /// The guest that a device belongs to.
+#[derive(Clone)]
 struct Owner {
     /// The device as the guest knows it.
     device: GuestDevice<[u64; 4]>,
@@ -152,7 +153,7 @@ pub(crate) struct Master {
     #[pin]
     state: Mutex<State>,
     #[pin]
-    owner: Mutex<Option<Arc<Owner>>>,
+    owner: Mutex<Option<Owner>>,
     _pasids: Pasids,
 }
 
@@ -242,10 +243,9 @@ impl Master {
     pub(crate) fn report(&self, event: &Event, raw: impl FnOnce(u64) -> [u64; 4]) -> bool {
         // Not under the lock: it nests in the group mutex, which must not be held when reporting.
         let owner = self.owner.lock().clone();
-        let Some(owner) = owner else {
+        let Some(Owner { device, stats }) = owner else {
             return false;
         };
-        let Owner { device, stats } = &*owner;
         let raw = raw(device.id);
         let result = device.events.report(&raw);
 

@@ -182,7 +182,7 @@ impl StreamTable {
         let (table, index) = form.find(sid)?;
         // The level 1 descriptor may have been cached before it led to this table.
         let forget = [Cmd::cfgi_ste(sid, !self.two_level)];
-        let mut slot = EntrySlot::new(table, index, || Ok(cmdq.submit_sync(&forget[..])?));
+        let mut slot = EntrySlot::new(table.entry(index)?, || Ok(cmdq.submit_sync(&forget[..])?));
         let transition = entry::write::<SteLayout, _, 8>(&mut slot, ste.words());
 
         slot.status()?;

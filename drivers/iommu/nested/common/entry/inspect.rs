@@ -22,7 +22,7 @@ pub(crate) struct Outcome {
     pub(crate) saw_invalid: bool,
     /// Whatever hardware could have seen is like the old entry, like the new one, or invalid.
     pub(crate) sound: bool,
-    /// The entry is the new one, and hardware knows.
+    /// The entry agrees with the new one in all that this uses, and hardware knows.
     pub(crate) complete: bool,
 }
 
@@ -128,13 +128,15 @@ pub(crate) fn observe<L: Layout<N>, const N: usize>(
     };
     slot.inspect_phase();
     let transition = write::<L, _, N>(&mut slot, new);
+    let used = L::used(new);
+    let agrees = |entry: &[u64; N]| (0..N).all(|i| (entry[i] ^ new[i]) & used[i] == 0);
 
     Outcome {
         transition,
         syncs: slot.syncs,
         saw_invalid: slot.saw_invalid,
         sound: slot.sound,
-        complete: slot.now == *new && slot.begin == *new,
+        complete: agrees(&slot.now) && slot.begin == slot.now,
     }
 }
 
@@ -146,11 +148,13 @@ impl Outcome {
         new: &[u64; N],
     ) -> bool {
         let end_invalid = (old[0] & new[0]) & L::VALID == 0;
+        let used = L::used(new);
+        let same = (0..N).all(|i| (old[i] ^ new[i]) & used[i] == 0);
 
         self.complete
             && self.sound
-            && (self.transition == Transition::Unchanged) == (old == new)
+            && (self.transition == Transition::Unchanged) == same
             && (!self.saw_invalid || end_invalid || self.transition == Transition::Disruptive)
-            && self.syncs <= 3
+            && self.syncs <= if self.transition == Transition::Disruptive { 3 } else { 2 }
     }
 }

@@ -20,17 +20,14 @@ use crate::{
     },
     trace,
 };
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 /// How a [`Request`] is met.
 struct Plan {
     attachment: Attachment,
     ste: Ste,
     ats: bool,
-    owner: Option<Arc<Owner>>,
+    owner: Option<Owner>,
 }
 
 impl Master {
@@ -135,13 +132,10 @@ impl Master {
                     VSteKind::Abort | VSteKind::Invalid => false,
                 };
                 let ats = wanted && self.ats_capable;
-                let owner = match device {
-                    Some(device) => {
-                        let stats = guest.stats().clone();
-                        Some(Arc::new(Owner { device, stats }, GFP_KERNEL)?)
-                    }
-                    None => None,
-                };
+                let owner = device.map(|device| Owner {
+                    device,
+                    stats: guest.stats().clone(),
+                });
                 let ste = Ste::nested(features, vste, &stage2, guest.vmid(), ats);
                 let [word0, word1, ..] = *ste.words();
 

@@ -54,6 +54,7 @@ pub(crate) struct AtcTarget {
 }
 
 /// How a device uses a domain.
+#[derive(PartialEq)]
 pub(crate) struct Usage<'a> {
     /// Translations are cached with the domain's own tag, not a guest's.
     pub(crate) own_tag: bool,

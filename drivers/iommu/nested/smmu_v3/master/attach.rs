@@ -48,7 +48,10 @@ impl Master {
         if shared && plan.attachment.s1dss().is_none() {
             return Err(EBUSY);
         }
-        if let Some(targets) = plan.attachment.targets() {
+        // From one configuration of a guest to another the second stage stays in use as it is.
+        let moves = !self.shares_usage(&state, &plan);
+
+        if let Some(targets) = plan.attachment.targets().filter(|_| moves) {
             if !core::ptr::eq(&**targets.smmu(), &*self.smmu) {
                 return Err(EINVAL);
             }
@@ -67,7 +70,7 @@ impl Master {
                 // Events from here on are the new owner's.
                 *self.owner.lock() = plan.owner;
                 self.start_ats(&mut state, plan.ats, None);
-                self.settle(&mut state, plan.attachment, plan.ats);
+                self.settle(&mut state, plan.attachment, plan.ats, moves);
                 Ok(())
             }
             Err(e) => {
@@ -75,10 +78,10 @@ impl Master {
                 self.stop_ats(&mut state, false);
                 let _ = self.write_stes(&Ste::abort());
                 *self.owner.lock() = None;
-                if let Some(targets) = plan.attachment.targets() {
+                if let Some(targets) = plan.attachment.targets().filter(|_| moves) {
                     targets.leave(&self.usage(&plan.attachment, plan.ats));
                 }
-                self.settle(&mut state, Attachment::Blocked, false);
+                self.settle(&mut state, Attachment::Blocked, false, true);
                 Err(e)
             }
         }
@@ -150,12 +153,25 @@ impl Master {
         })
     }
 
-    /// Records a new attachment, after the hardware has been told, and ends the old one.
-    fn settle(&self, state: &mut State, new: Attachment, ats: bool) {
+    /// Whether what is planned uses the very translations that are in use, and in the same way.
+    fn shares_usage(&self, state: &State, plan: &Plan) -> bool {
+        match (state.attachment.targets(), plan.attachment.targets()) {
+            (Some(old), Some(new)) => {
+                core::ptr::eq(old, new)
+                    && self.usage(&state.attachment, state.attached_ats)
+                        == self.usage(&plan.attachment, plan.ats)
+            }
+            _ => false,
+        }
+    }
+
+    /// Records a new attachment, after the hardware has been told, and ends the old one: also its
+    /// use of translations, if `leaves`.
+    fn settle(&self, state: &mut State, new: Attachment, ats: bool, leaves: bool) {
         let old = core::mem::replace(&mut state.attachment, new);
         let old_ats = core::mem::replace(&mut state.attached_ats, ats);
 
-        if let Some(targets) = old.targets() {
+        if let Some(targets) = old.targets().filter(|_| leaves) {
             targets.leave(&self.usage(&old, old_ats));
         }
         if old.s1dss() == Some(S1dss::Ssid0) && state.attachment.s1dss() != Some(S1dss::Ssid0) {

@@ -24,8 +24,9 @@ use kernel::{
 /// Addresses are the domain's input addresses: IOVA, or GPA for a nesting parent. The IOMMU core
 /// may call all of this in atomic context, concurrently on disjoint ranges.
 pub trait Paging: Send + Sync + 'static {
-    /// Maps pages. Returns how many bytes, from the start, are mapped, also in case of an error.
-    fn map(&self, req: &MapRequest) -> (usize, Result);
+    /// Maps pages. Adds to `mapped` how many bytes, from the start, are mapped, also in case of an
+    /// error.
+    fn map(&self, req: &MapRequest, mapped: &mut usize) -> Status;
 
     /// Unmaps pages, invalidates or collects in `gather` what the TLB may hold of them, and
     /// returns how many bytes, from the start, were unmapped.
@@ -44,6 +45,12 @@ pub trait Paging: Send + Sync + 'static {
     /// whether it could be done.
     fn enforce_cache_coherency(&self) -> bool;
 }
+
+/// How mapping has ended: 0 or a negative errno, as the core wants it and the page table library
+/// returns it. Mapping is too frequent to check in between that an errno is one.
+#[must_use]
+#[repr(transparent)]
+pub struct Status(pub(super) c_int);
 
 /// The IOMMU core's request to map `pgcount` pages of `pgsize` bytes at `iova` to `paddr` (HPA).
 ///
@@ -253,11 +260,9 @@ impl<D: Driver> PagingDomain<D> {
             gfp,
         };
         // SAFETY: See above.
-        let (bytes, result) = unsafe { Self::paging(raw) }.map(&req);
+        let (paging, mapped) = unsafe { (Self::paging(raw), &mut *mapped) };
 
-        // SAFETY: See above.
-        unsafe { *mapped += bytes };
-        from_result(|| result.map(|()| 0))
+        paging.map(&req, mapped).0
     }
 
     extern "C" fn unmap_pages(

@@ -123,6 +123,11 @@ bool rust_helper_cond_resched_alive(void)
 	return !fatal_signal_pending(current);
 }
 
+void *rust_helper_iommu_phys_to_virt(phys_addr_t phys)
+{
+	return phys_to_virt(phys);
+}
+
 static bool phys_is_ram(phys_addr_t phys)
 {
 #ifdef CONFIG_ARM64

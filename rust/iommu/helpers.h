@@ -47,6 +47,7 @@ int rust_helper_iommu_copy_user_entries(void *dst, size_t entry_size,
 /* Lets others run; false if the current process is being killed. */
 bool rust_helper_cond_resched_alive(void);
 
+void *rust_helper_iommu_phys_to_virt(phys_addr_t phys);
 void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size);
 
 #endif

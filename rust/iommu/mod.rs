@@ -60,6 +60,7 @@ pub use self::{
         MapRequest,
         NewPaging,
         Paging,
+        Status,
         UnmapRequest, //
     },
     driver::{

@@ -4,10 +4,15 @@
 //!
 //! C header: [`include/linux/io-pgtable.h`](srctree/include/linux/io-pgtable.h)
 
+mod walk;
+
+pub use self::walk::Leaf;
+use self::walk::Walk;
 use super::{
     bindings,
     domain::{
         MapRequest,
+        Status,
         UnmapRequest, //
     },
     Gather, //
@@ -15,7 +20,6 @@ use super::{
 use core::ptr::NonNull;
 use kernel::{
     device::Device,
-    error::to_result,
     io::PhysAddr,
     prelude::*,
     sync::Arc, //
@@ -98,9 +102,11 @@ pub struct Stage2Regs {
 /// - `ops` is a page table made by `alloc_io_pgtable_ops()` with the `FLUSH_OPS` of
 ///   `T`, in the format of `stage`.
 /// - Its cookie points to what `tlb` points to.
+/// - `walk` is of this table.
 pub struct PgTable<T: Tlb> {
     ops: NonNull<bindings::io_pgtable_ops>,
     stage: Stage,
+    walk: Walk,
     tlb: Arc<T>,
 }
 
@@ -152,6 +158,7 @@ impl<T: Tlb> PgTable<T> {
         Ok(Self {
             ops: NonNull::new(ops).ok_or(ENOMEM)?,
             stage: config.stage,
+            walk: Walk::new(&raw, config.stage),
             tlb,
         })
     }
@@ -222,14 +229,13 @@ impl<T: Tlb> PgTable<T> {
         })
     }
 
-    /// Maps what the IOMMU core asked for. Returns how many bytes, from the start, are mapped
-    /// (also in case of an error).
-    pub fn map(&self, req: &MapRequest) -> (usize, Result) {
-        let mut mapped = 0;
-
+    /// Maps what the IOMMU core asked for. Adds to `mapped` how many bytes, from the start, are
+    /// mapped (also in case of an error).
+    #[inline]
+    pub fn map(&self, req: &MapRequest, mapped: &mut usize) -> Status {
         // SAFETY: The pointer is valid by the type's invariant. A `MapRequest` stands for the
         // core's promise that nothing else operates on this range of the domain meanwhile.
-        let ret = unsafe {
+        Status(unsafe {
             let map_pages = (*self.ops.as_ptr()).map_pages.unwrap_unchecked();
             map_pages(
                 self.ops.as_ptr(),
@@ -239,10 +245,9 @@ impl<T: Tlb> PgTable<T> {
                 req.pgcount(),
                 req.prot(),
                 req.gfp(),
-                &mut mapped,
+                mapped,
             )
-        };
-        (mapped, to_result(ret))
+        })
     }
 
     /// Unmaps what the IOMMU core asked for. Returns how many bytes, from the start, were
@@ -261,31 +266,33 @@ impl<T: Tlb> PgTable<T> {
         }
     }
 
+    /// The page or block that maps `iova`; `None` if it is not mapped.
+    #[inline]
+    pub fn leaf(&self, iova: usize) -> Option<Leaf> {
+        // SAFETY: The table is this one, by the type's invariant; the core does not ask for what it
+        // changes meanwhile.
+        unsafe { self.walk.leaf(iova) }
+    }
+
     /// What `iova` translates to, or 0 if it is not mapped.
     pub fn iova_to_phys(&self, iova: usize) -> PhysAddr {
+        let paddr = match self.leaf(iova) {
+            Some(leaf) => leaf.paddr | (iova & (leaf.size - 1)) as PhysAddr,
+            None => 0,
+        };
+
+        #[cfg(debug_assertions)]
+        assert_eq!(paddr, self.iova_to_phys_by_library(iova));
+        paddr
+    }
+
+    #[cfg(debug_assertions)]
+    fn iova_to_phys_by_library(&self, iova: usize) -> PhysAddr {
         // SAFETY: The pointer is valid by the type's invariant; this operation only reads.
         unsafe {
             let iova_to_phys = (*self.ops.as_ptr()).iova_to_phys.unwrap_unchecked();
             iova_to_phys(self.ops.as_ptr(), iova)
         }
-    }
-
-    /// The size in bytes of the page or block that maps `iova`; `None` if it is not mapped.
-    pub fn leaf_size(&self, iova: usize) -> Option<usize> {
-        let mut walk = bindings::arm_lpae_io_pgtable_walk_data::default();
-
-        // SAFETY: As in `iova_to_phys()`; for this format the walk fills in such a structure.
-        let ret = unsafe {
-            let pgtable_walk = (*self.ops.as_ptr()).pgtable_walk.unwrap_unchecked();
-            pgtable_walk(self.ops.as_ptr(), iova, (&raw mut walk).cast())
-        };
-        to_result(ret).ok()?;
-
-        // Entries are by level, and zero where the walk did not come: the last one is the leaf.
-        let level = walk.ptes.iter().rposition(|&pte| pte != 0)?;
-        let page_log2 = self.pgsize_bitmap().trailing_zeros() as usize;
-
-        Some(1 << (page_log2 + (3 - level) * (page_log2 - 3)))
     }
 
     extern "C" fn flush_all(cookie: *mut c_void) {

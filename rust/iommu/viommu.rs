@@ -49,6 +49,9 @@ pub trait Operations: Send + Sync + Sized + 'static {
     /// The type of virtual IOMMU (`enum iommu_viommu_type`).
     const TYPE: u32;
 
+    /// The type of its events (`enum iommu_veventq_type`).
+    const EVENT: u32;
+
     /// Whether there can be a virtual IOMMU for this device; if not, `IOMMU_VIOMMU_ALLOC` fails
     /// with `EOPNOTSUPP`.
     fn supported(ep: &Endpoint<Self::Driver>) -> bool;
@@ -212,13 +215,15 @@ pub struct Reporter {
     /// `None` once the virtual IOMMU is being destroyed.
     #[pin]
     viommu: Mutex<Option<Alive>>,
+    event_type: u32,
 }
 
 impl Reporter {
-    fn new(viommu: NonNull<bindings::iommufd_viommu>) -> Result<Arc<Self>> {
+    fn new(viommu: NonNull<bindings::iommufd_viommu>, event_type: u32) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 viommu <- new_mutex!(Some(Alive(viommu)), "Reporter::viommu"),
+                event_type,
             }),
             GFP_KERNEL_ACCOUNT,
         )
@@ -229,10 +234,9 @@ impl Reporter {
     /// # Errors
     ///
     /// - [`ENODEV`]: the virtual IOMMU is gone.
-    /// - [`EOPNOTSUPP`]: user space has made no queue for events of `event_type`
-    ///   (`enum iommu_veventq_type`).
+    /// - [`EOPNOTSUPP`]: user space has made no queue for events of this type.
     /// - [`ENOMEM`]
-    pub fn report<T: AsBytes>(&self, event_type: u32, event: &T) -> Result {
+    pub fn report<T: AsBytes>(&self, event: &T) -> Result {
         let viommu = self.viommu.lock();
         let Some(Alive(viommu)) = &*viommu else {
             return Err(ENODEV);
@@ -243,7 +247,7 @@ impl Reporter {
         to_result(unsafe {
             bindings::iommufd_viommu_report_event(
                 viommu.as_ptr(),
-                event_type,
+                self.event_type,
                 core::ptr::from_ref(event).cast_mut().cast(),
                 size_of::<T>(),
             )
@@ -314,7 +318,7 @@ impl<V: Operations> Ops<V> {
                 unsafe { PagingDomain::<V::Driver>::try_from_raw(parent) }.ok_or(EINVAL)?;
             // SAFETY: See above; the IOMMU is the one of a device of this driver.
             let iommu = unsafe { Instance::<V::Driver>::from_raw((*raw).iommu_dev) };
-            let reporter = Reporter::new(NonNull::new(raw).ok_or(EINVAL)?)?;
+            let reporter = Reporter::new(NonNull::new(raw).ok_or(EINVAL)?, V::EVENT)?;
             // SAFETY: See above.
             let user = unsafe { UserData::from_raw(user) };
             let ours = Ours {

@@ -25,10 +25,7 @@ use crate::{
         UserData, //
     },
 };
-use core::{
-    marker::PhantomData,
-    mem::MaybeUninit, //
-};
+use core::mem::MaybeUninit;
 use kernel::{
     prelude::*,
     sync::Arc,
@@ -50,7 +47,7 @@ pub(crate) trait Abi: Backend {
 /// A virtual IOMMU of a [`Backend`].
 pub(crate) struct Viommu<B: Abi> {
     guest: Arc<B::Guest>,
-    events: Arc<Events<B>>,
+    reporter: Arc<Reporter>,
 }
 
 impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
@@ -58,6 +55,7 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
     type Nested = B::Table;
 
     const TYPE: u32 = B::VIOMMU;
+    const EVENT: u32 = B::EVENT;
 
     fn supported(ep: &Endpoint<B>) -> bool {
         B::nesting(ep)
@@ -74,13 +72,7 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
         }
         Ok(Self {
             guest: B::new_guest(iommu, parent)?,
-            events: Arc::new(
-                Events {
-                    reporter: reporter.clone(),
-                    _backend: PhantomData,
-                },
-                GFP_KERNEL_ACCOUNT,
-            )?,
+            reporter: reporter.clone(),
         })
     }
 
@@ -99,7 +91,7 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
         let device = match this.virtual_id(ep) {
             Ok(id) => Some(GuestDevice {
                 id,
-                events: this.events.clone(),
+                events: this.reporter.clone(),
             }),
             Err(_) if !B::needs_device_id(table) => None,
             Err(e) => return Err(e),
@@ -159,14 +151,8 @@ impl<B: Abi<Viommu = Viommu<B>>> GuestDevices<B> for VDevices<'_, B> {
     }
 }
 
-/// The vEVENTQ of a virtual IOMMU.
-struct Events<B> {
-    reporter: Arc<Reporter>,
-    _backend: PhantomData<fn() -> B>,
-}
-
-impl<B: Abi, E: AsBytes> EventSink<E> for Events<B> {
+impl<E: AsBytes> EventSink<E> for Reporter {
     fn report(&self, event: &E) -> Result {
-        self.reporter.report(B::EVENT, event)
+        Reporter::report(self, event)
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         cache,
         pgtable::{
             Config,
+            Leaf,
             PgTable,
             Stage, //
         },
@@ -25,6 +26,7 @@ use crate::{
         MapRequest,
         NewPaging,
         Paging,
+        Status,
         UnmapRequest, //
     },
     params::NestingCoherency,
@@ -224,23 +226,33 @@ impl Domain {
         ))
     }
 
+    #[inline(never)]
+    fn clean_and_map(&self, req: &MapRequest, mapped: &mut usize) -> Status {
+        cache::clean_inval_poc(req.paddr(), req.pgsize() * req.pgcount());
+        self.table.map(req, mapped)
+    }
+
     /// Unmaps up to [`MAINTAIN_RUN`] pages or blocks of one size, `offset` bytes into `req`, and
     /// cleans them. They must not be reachable any more when they are, so this invalidates at once
     /// instead of collecting. Returns the number of bytes, 0 if nothing is mapped there.
     fn unmap_run(&self, req: &UnmapRequest, offset: usize, gather: &mut Gather<'_>) -> usize {
         let mut leaves = [0; MAINTAIN_RUN];
         let start = req.iova() + offset;
-        let Some(size) = self.table.leaf_size(start) else {
+        let Some(Leaf { size, .. }) = self.table.leaf(start) else {
             return 0;
         };
         let mut count = 0;
 
-        while count < MAINTAIN_RUN
-            && offset + (count + 1) * size <= req.size()
-            && self.table.leaf_size(start + count * size) == Some(size)
-        {
-            leaves[count] = self.table.iova_to_phys(start + count * size);
+        while count < MAINTAIN_RUN && offset + (count + 1) * size <= req.size() {
+            match self.table.leaf(start + count * size) {
+                Some(leaf) if leaf.size == size => leaves[count] = leaf.paddr,
+                _ => break,
+            }
             count += 1;
+        }
+        if count == 0 {
+            // The core does not ask for part of a block.
+            return 0;
         }
 
         let unmapped = req
@@ -271,11 +283,12 @@ fn must_maintain(smmu: &Smmu) -> bool {
 }
 
 impl Paging for Domain {
-    fn map(&self, req: &MapRequest) -> (usize, Result) {
+    #[inline]
+    fn map(&self, req: &MapRequest, mapped: &mut usize) -> Status {
         if self.maintain {
-            cache::clean_inval_poc(req.paddr(), req.pgsize() * req.pgcount());
+            return self.clean_and_map(req, mapped);
         }
-        self.table.map(req)
+        self.table.map(req, mapped)
     }
 
     fn unmap(&self, req: &UnmapRequest, gather: &mut Gather<'_>) -> usize {

@@ -37,7 +37,8 @@ vm_start() {
 			bus=pcie.0
 			if [ $smmu -gt 1 ]; then
 				bus=bus$smmu
-				set -- "$@" -device "pxb-pcie,id=$bus,bus_nr=$((smmu * 16)),bus=pcie.0"
+				set -- "$@" \
+					-device "pxb-pcie,id=$bus,bus_nr=$((smmu * 16)),bus=pcie.0"
 			fi
 			set -- "$@" \
 				-device "arm-smmuv3,primary-bus=$bus,id=smmu$smmu,accel=on"

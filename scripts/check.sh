@@ -12,7 +12,7 @@
 builders=(build overlay)
 # These do not: the longest first.
 testers=(vm sanitizers selftests-smp4 selftests coherency reload reference dma-api kunit
-	lint host-test rustdoc)
+	lint models host-test rustdoc)
 
 if [ "${1-}" = --list ]; then
 	printf '%s\n' "${builders[@]}" "${testers[@]}"
@@ -74,7 +74,7 @@ for name in "${builders[@]}"; do
 done
 if wanted build "$@" && grep -q '^not ok' "$results/build.tap"; then
 	echo "The build failed: only what needs no emulated machine is tested."
-	testers=(lint host-test)
+	testers=(lint models host-test)
 fi
 running=0
 for name in "${testers[@]}"; do

@@ -4,7 +4,8 @@
 //!
 //! These are the very files that the kernel module is made of, at the same module paths. `cargo
 //! test` runs their unit tests, which are KUnit suites in the kernel, and the property tests in
-//! `tests/`, which need the standard library.
+//! `tests/`, which need the standard library. With `--cfg loom` it runs the models in `models/`
+//! instead.
 
 mod sync;
 
@@ -13,6 +14,9 @@ mod nested {
     pub(crate) mod common;
     pub(crate) mod smmu_v3 {
         pub(crate) mod arch;
+        pub(crate) mod cmdq {
+            pub(crate) mod faults;
+        }
     }
 }
 
@@ -20,7 +24,13 @@ pub(crate) use nested::common;
 #[cfg(test)]
 pub(crate) use nested::smmu_v3;
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+#[path = "../models"]
+mod models {
+    mod queue;
+}
+
+#[cfg(all(test, not(loom)))]
 #[path = "../tests"]
 mod properties {
     mod entry;

@@ -81,7 +81,7 @@ impl Faults {
     }
 }
 
-#[cfg(any(test, CONFIG_KUNIT))]
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
 #[cfg_attr(not(test), ::kernel::macros::kunit_tests(iommu_nested_smmu_v3_cmdq))]
 mod tests {
     use super::*;

@@ -55,11 +55,7 @@ impl<const N: usize> Table<N> {
 
     /// Allocates a table of `1 << log2` entries, or the largest of at least `1 << min` that there
     /// is memory for. Returns it with the logarithm of its length.
-    pub fn zeroed_or_smaller(
-        dev: &Device<Bound>,
-        log2: u32,
-        min: u32,
-    ) -> Result<(Self, u32)> {
+    pub fn zeroed_or_smaller(dev: &Device<Bound>, log2: u32, min: u32) -> Result<(Self, u32)> {
         let mut log2 = log2;
 
         loop {

@@ -82,8 +82,8 @@ pub(crate) trait Backend: iommu::Driver {
     ) -> Result;
 
     /// Carries out invalidation commands, at most [`BLOCK`], on behalf of a guest and in order.
-    /// Returns when all are complete, or all before the first that is refused. What is in `commands`
-    /// afterwards is of no use.
+    /// Returns when all are complete, or all before the first that is refused. What is in
+    /// `commands` afterwards is of no use.
     ///
     /// # Errors
     ///

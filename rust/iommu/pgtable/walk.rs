@@ -47,10 +47,7 @@ impl Walk {
         // SAFETY: The member of the union goes with the format.
         let (root, start_level) = unsafe {
             match stage {
-                Stage::One => (
-                    cfg.__bindgen_anon_1.arm_lpae_s1_cfg.ttbr,
-                    LAST + 1 - levels,
-                ),
+                Stage::One => (cfg.__bindgen_anon_1.arm_lpae_s1_cfg.ttbr, LAST + 1 - levels),
                 // SL0 counts from the last level backwards, with 4 KiB pages from the one before.
                 Stage::Two => {
                     let s2 = &cfg.__bindgen_anon_1.arm_lpae_s2_cfg;

@@ -35,8 +35,8 @@
 //! and `goal` differ in it other than on relaxed bits.
 //!
 //! - **No critical word.** `fill` is read like `goal` and, having only changed unused bits, like
-//!   `old`; by the laws both use the same bits, so all words of `goal` can be stored in *one phase*:
-//!   any mix of `old` and `goal` agrees with both on all used bits but the relaxed ones.
+//!   `old`; by the laws both use the same bits, so all words of `goal` can be stored in *one
+//!   phase*: any mix of `old` and `goal` agrees with both on all used bits but the relaxed ones.
 //! - **One critical word.** Two phases.
 //!   *Fill*: store the other words of `goal`. They differ from `old` in bits that it does not use
 //!   and in relaxed ones, so any mix is read like `old`.

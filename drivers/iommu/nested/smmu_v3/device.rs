@@ -8,7 +8,7 @@ use super::{
             Features,
             RawIds, //
         },
-        guest::Admission, //
+        guest::admission::Admission, //
     },
     cmdq::CmdQueue,
     evtq::ReadQueue,

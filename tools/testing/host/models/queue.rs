@@ -160,7 +160,12 @@ impl Machine {
         let state = self.hardware.load(Acquire);
         let idle = state & (RUNNING | STOPPED) == 0;
 
-        if !idle || self.hardware.cmpxchg(state, state | RUNNING, Acquire).is_err() {
+        if !idle
+            || self
+                .hardware
+                .cmpxchg(state, state | RUNNING, Acquire)
+                .is_err()
+        {
             return;
         }
 

@@ -5,7 +5,7 @@
 use crate::smmu_v3::arch::{
     cmd,
     guest::{
-        Admission,
+        admission::Admission,
         VSte,
         VSteKind, //
     },

@@ -155,6 +155,11 @@ impl Outcome {
             && self.sound
             && (self.transition == Transition::Unchanged) == same
             && (!self.saw_invalid || end_invalid || self.transition == Transition::Disruptive)
-            && self.syncs <= if self.transition == Transition::Disruptive { 3 } else { 2 }
+            && self.syncs
+                <= if self.transition == Transition::Disruptive {
+                    3
+                } else {
+                    2
+                }
     }
 }

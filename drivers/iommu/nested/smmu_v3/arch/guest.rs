@@ -6,11 +6,10 @@
 //! guest's own VMID and streams, or the whole input is refused. Nothing that was not checked here
 //! reaches a stream table or the command queue, which all guests and the host share.
 
-mod admission;
+pub(crate) mod admission;
 #[cfg(any(test, CONFIG_KUNIT = "y"))]
 mod tests;
 
-pub(crate) use self::admission::Admission;
 use super::{
     features::{
         Features,

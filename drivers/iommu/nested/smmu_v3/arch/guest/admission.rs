@@ -5,7 +5,7 @@
 //! What is allowed follows from the opcode and from what the SMMU has. The latter is settled once
 //! per SMMU, so that a command costs a look into a table, a mask, and its new identifier.
 
-use crate::smmu_v3::arch::{
+use super::super::{
     cmd::{
         self,
         Cmd,

@@ -3,7 +3,10 @@
 //! Hostile guests: every bit of every command and of every vSTE.
 
 use super::{
-    admission::BadCmd,
+    admission::{
+        Admission,
+        BadCmd, //
+    },
     *, //
 };
 use crate::smmu_v3::arch::samples::{
@@ -84,10 +87,7 @@ fn kind(words: [u64; 2], features: &Features) -> Result<VSteKind, BadVste> {
 
 #[cfg_attr(not(test), ::kernel::macros::kunit_tests(iommu_nested_guest))]
 mod cases {
-    use super::{
-    admission::BadCmd,
-    *, //
-};
+    use super::*;
 
     #[test]
     fn opcodes() {

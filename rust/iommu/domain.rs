@@ -24,6 +24,12 @@ use kernel::{
 /// Addresses are the domain's input addresses: IOVA, or GPA for a nesting parent. The IOMMU core
 /// may call all of this in atomic context, concurrently on disjoint ranges.
 pub trait Paging: Send + Sync + 'static {
+    /// Whether [`Self::prepare`] is to be called.
+    fn prepares(&self) -> bool;
+
+    /// Prepares `size` bytes of memory at `paddr` (HPA), which are about to be mapped.
+    fn prepare(&self, paddr: PhysAddr, size: usize);
+
     /// Maps pages. Adds to `mapped` how many bytes, from the start, are mapped, also in case of an
     /// error.
     fn map(&self, req: &MapRequest, mapped: &mut usize) -> Status;
@@ -260,8 +266,41 @@ impl<D: Driver> PagingDomain<D> {
             gfp,
         };
         // SAFETY: See above.
+        let paging = unsafe { Self::paging(raw) };
+
+        if paging.prepares() {
+            return Self::prepare_and_map(raw, iova, paddr, pgsize, pgcount, prot, gfp, mapped);
+        }
+        // SAFETY: See above.
+        paging.map(&req, unsafe { &mut *mapped }).0
+    }
+
+    /// `map_pages()` with what comes before it. On its own, so that what is most frequent is a jump
+    /// to the page table library with all arguments in place.
+    #[inline(never)]
+    extern "C" fn prepare_and_map(
+        raw: *mut bindings::iommu_domain,
+        iova: usize,
+        paddr: PhysAddr,
+        pgsize: usize,
+        pgcount: usize,
+        prot: c_int,
+        gfp: bindings::gfp_t,
+        mapped: *mut usize,
+    ) -> c_int {
+        // INVARIANT: This is the core's request.
+        let req = MapRequest {
+            iova,
+            paddr,
+            pgsize,
+            pgcount,
+            prot,
+            gfp,
+        };
+        // SAFETY: See above.
         let (paging, mapped) = unsafe { (Self::paging(raw), &mut *mapped) };
 
+        paging.prepare(paddr, pgsize * pgcount);
         paging.map(&req, mapped).0
     }
 

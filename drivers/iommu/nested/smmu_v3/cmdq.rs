@@ -333,7 +333,7 @@ impl CmdQueue {
         self.running()?;
         let claim = match self.producers.claim(slots) {
             Some(claim) => claim,
-            None => self.claim_in_turn(slots)?,
+            None => self.claim_late(regs, slots)?,
         };
         let run = claim.run().clone();
         let words = |cmd: Cmd| *cmd.words();
@@ -349,8 +349,14 @@ impl CmdQueue {
         Ok(run)
     }
 
+    /// Claims once what the hardware is done with is known to be free, if need be in turn.
     #[cold]
-    fn claim_in_turn(&self, slots: u64) -> Result<Claim> {
+    fn claim_late(&self, regs: Present<'_>, slots: u64) -> Result<Claim> {
+        self.producers.retire(self.locate(regs, 0).0);
+        if let Some(claim) = self.producers.claim(slots) {
+            return Ok(claim);
+        }
+
         let mut patience = Patience::new();
 
         self.producers.claim_in_turn(slots, || {
@@ -414,7 +420,7 @@ impl CmdQueue {
             let raw = |word: Result<u32>| word.unwrap_or(u32::MAX);
             dev_err!(
                 self.dev,
-                "command queue: no progress at position {} for {} ms (CMDQ_PROD {:#x}, CMDQ_CONS {:#x}, active GERROR {:#x})\n",
+                "command queue: no progress at {} for {} ms, PROD {:#x} CONS {:#x} GERROR {:#x}\n",
                 pos,
                 TIMEOUT.as_millis(),
                 raw(self.regs.read(regs::CMDQ_PROD).map(|r| r.into_raw())),

@@ -226,12 +226,6 @@ impl Domain {
         ))
     }
 
-    #[inline(never)]
-    fn clean_and_map(&self, req: &MapRequest, mapped: &mut usize) -> Status {
-        cache::clean_inval_poc(req.paddr(), req.pgsize() * req.pgcount());
-        self.table.map(req, mapped)
-    }
-
     /// Unmaps up to [`MAINTAIN_RUN`] pages or blocks of one size, `offset` bytes into `req`, and
     /// cleans them. They must not be reachable any more when they are, so this invalidates at once
     /// instead of collecting. Returns the number of bytes, 0 if nothing is mapped there.
@@ -284,10 +278,16 @@ fn must_maintain(smmu: &Smmu) -> bool {
 
 impl Paging for Domain {
     #[inline]
+    fn prepares(&self) -> bool {
+        self.maintain
+    }
+
+    fn prepare(&self, paddr: PhysAddr, size: usize) {
+        cache::clean_inval_poc(paddr, size);
+    }
+
+    #[inline]
     fn map(&self, req: &MapRequest, mapped: &mut usize) -> Status {
-        if self.maintain {
-            return self.clean_and_map(req, mapped);
-        }
         self.table.map(req, mapped)
     }
 

@@ -16,17 +16,20 @@ use kernel::{
 /// How long the hardware may make no progress before a submitter gives up.
 pub(super) const TIMEOUT: Delta = Delta::from_secs(1);
 
-/// Looks at the queue before the looks are spread in time.
-const EAGER_LOOKS: u32 = 64;
+/// Looks at the queue before the looks are spread in time. Each is a register read, which holds up
+/// the one who is about to tell the hardware more.
+const EAGER_LOOKS: u32 = 10;
 
-/// Time between the looks that follow.
-const LOOK_PERIOD: Delta = Delta::from_micros(1);
+/// The longest time between two looks; it doubles from a microsecond on.
+const LOOK_PERIOD_MAX: u32 = 16;
 
 /// How a submitter waits for the hardware: eagerly first, then with pauses, and not forever.
 pub(super) struct Patience {
     seen: u64,
     since: Instant<Monotonic>,
     looks: u32,
+    /// In microseconds.
+    period: u32,
 }
 
 impl Patience {
@@ -35,6 +38,7 @@ impl Patience {
             seen: 0,
             since: Instant::now(),
             looks: 0,
+            period: 1,
         }
     }
 
@@ -48,11 +52,13 @@ impl Patience {
             return Err(ETIMEDOUT);
         }
 
-        self.looks = self.looks.saturating_add(1);
-        if self.looks > EAGER_LOOKS {
-            udelay(LOOK_PERIOD);
+        if self.looks < EAGER_LOOKS {
+            self.looks += 1;
+            cpu_relax();
+        } else {
+            udelay(Delta::from_micros(self.period.into()));
+            self.period = (2 * self.period).min(LOOK_PERIOD_MAX);
         }
-        cpu_relax();
         Ok(())
     }
 }

@@ -256,29 +256,33 @@ impl<D: Driver> PagingDomain<D> {
         gfp: bindings::gfp_t,
         mapped: *mut usize,
     ) -> c_int {
-        // INVARIANT: This is the core's request.
-        let req = MapRequest {
-            iova,
-            paddr,
-            pgsize,
-            pgcount,
-            prot,
-            gfp,
-        };
         // SAFETY: See above.
-        let paging = unsafe { Self::paging(raw) };
-
-        if paging.prepares() {
+        if unsafe { Self::paging(raw) }.prepares() {
             return Self::prepare_and_map(raw, iova, paddr, pgsize, pgcount, prot, gfp, mapped);
         }
-        // SAFETY: See above.
-        paging.map(&req, unsafe { &mut *mapped }).0
+        Self::map_now(raw, iova, paddr, pgsize, pgcount, prot, gfp, mapped)
     }
 
     /// `map_pages()` with what comes before it. On its own, so that what is most frequent is a jump
     /// to the page table library with all arguments in place.
     #[inline(never)]
     extern "C" fn prepare_and_map(
+        raw: *mut bindings::iommu_domain,
+        iova: usize,
+        paddr: PhysAddr,
+        pgsize: usize,
+        pgcount: usize,
+        prot: c_int,
+        gfp: bindings::gfp_t,
+        mapped: *mut usize,
+    ) -> c_int {
+        // SAFETY: See above.
+        unsafe { Self::paging(raw) }.prepare(paddr, pgsize * pgcount);
+        Self::map_now(raw, iova, paddr, pgsize, pgcount, prot, gfp, mapped)
+    }
+
+    #[inline(always)]
+    extern "C" fn map_now(
         raw: *mut bindings::iommu_domain,
         iova: usize,
         paddr: PhysAddr,
@@ -300,7 +304,6 @@ impl<D: Driver> PagingDomain<D> {
         // SAFETY: See above.
         let (paging, mapped) = unsafe { (Self::paging(raw), &mut *mapped) };
 
-        paging.prepare(paddr, pgsize * pgcount);
         paging.map(&req, mapped).0
     }
 

@@ -126,6 +126,17 @@ smmu_file() {
 	cat /sys/kernel/debug/iommu_nested.*/"$1"
 }
 
+# trace_begins: from now on our driver's trace events are recorded.
+trace_begins() {
+	mount -t tracefs none /sys/kernel/tracing &&
+		echo 1 >/sys/kernel/tracing/events/iommu_nested/enable
+}
+
+# traced EVENT: what was recorded of it, a line each time.
+traced() {
+	sed -n "s/.*: iommu_nested_$1: //p" /sys/kernel/tracing/trace
+}
+
 domain_is() { # NAME DISK TYPE
 	vm_says "$1" domain | sed 's/^/# domain: /'
 	vm_says "$1" domain | grep -qx "$2 $3"

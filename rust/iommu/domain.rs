@@ -24,7 +24,7 @@ use kernel::{
 /// Addresses are the domain's input addresses: IOVA, or GPA for a nesting parent. The IOMMU core
 /// may call all of this in atomic context, concurrently on disjoint ranges.
 pub trait Paging: Send + Sync + 'static {
-    /// Whether [`Self::prepare`] is to be called.
+    /// Whether [`Self::prepare`] is to be called. The answer never changes.
     fn prepares(&self) -> bool;
 
     /// Prepares `size` bytes of memory at `paddr` (HPA), which are about to be mapped.
@@ -149,6 +149,18 @@ pub struct NewPaging<D: Driver> {
     pub aperture_end: u64,
 }
 
+/// `map_pages` of `struct iommu_domain_ops`.
+type MapPages = extern "C" fn(
+    *mut bindings::iommu_domain,
+    usize,
+    PhysAddr,
+    usize,
+    usize,
+    c_int,
+    bindings::gfp_t,
+    *mut usize,
+) -> c_int;
+
 /// The core's `struct iommu_domain` of a [`Paging`] domain.
 #[repr(C)]
 pub(super) struct PagingDomain<D: Driver> {
@@ -157,26 +169,39 @@ pub(super) struct PagingDomain<D: Driver> {
 }
 
 impl<D: Driver> PagingDomain<D> {
-    const OPS: &'static bindings::iommu_domain_ops = &bindings::iommu_domain_ops {
-        attach_dev: Some(Self::attach_dev),
-        set_dev_pasid: Some(Self::set_dev_pasid),
-        map_pages: Some(Self::map_pages),
-        unmap_pages: Some(Self::unmap_pages),
-        flush_iotlb_all: Some(Self::flush_iotlb_all),
-        iotlb_sync: Some(Self::iotlb_sync),
-        iova_to_phys: Some(Self::iova_to_phys),
-        enforce_cache_coherency: Some(Self::enforce_cache_coherency),
-        free: Some(Self::free),
-        ..pin_init::zeroed()
-    };
+    const OPS: &'static bindings::iommu_domain_ops = &Self::ops(Self::map_pages);
+
+    /// Of a domain that [prepares](Paging::prepares). A table of its own, so that what is most
+    /// frequent is a jump to the page table library with all arguments in place.
+    const PREPARING_OPS: &'static bindings::iommu_domain_ops =
+        &Self::ops(Self::prepare_and_map_pages);
+
+    const fn ops(map_pages: MapPages) -> bindings::iommu_domain_ops {
+        bindings::iommu_domain_ops {
+            attach_dev: Some(Self::attach_dev),
+            set_dev_pasid: Some(Self::set_dev_pasid),
+            map_pages: Some(map_pages),
+            unmap_pages: Some(Self::unmap_pages),
+            flush_iotlb_all: Some(Self::flush_iotlb_all),
+            iotlb_sync: Some(Self::iotlb_sync),
+            iova_to_phys: Some(Self::iova_to_phys),
+            enforce_cache_coherency: Some(Self::enforce_cache_coherency),
+            free: Some(Self::free),
+            ..pin_init::zeroed()
+        }
+    }
 
     /// Hands a new domain over to the core, which frees it with `ops->free`.
     pub(super) fn into_raw(new: NewPaging<D>) -> Result<*mut bindings::iommu_domain> {
+        let ops = match new.domain.prepares() {
+            true => Self::PREPARING_OPS,
+            false => Self::OPS,
+        };
         let this = KBox::new(
             Self {
                 raw: Opaque::new(bindings::iommu_domain {
                     type_: bindings::IOMMU_DOMAIN_UNMANAGED,
-                    ops: Self::OPS,
+                    ops,
                     pgsize_bitmap: new.pgsize_bitmap,
                     geometry: bindings::iommu_domain_geometry {
                         aperture_start: 0,
@@ -202,7 +227,8 @@ impl<D: Driver> PagingDomain<D> {
         raw: *mut bindings::iommu_domain,
     ) -> Option<&'a Arc<D::Paging>> {
         // SAFETY: Valid by this function's requirement; `ops` does not change.
-        let ours = core::ptr::eq(unsafe { (*raw).ops }, Self::OPS);
+        let ops = unsafe { (*raw).ops };
+        let ours = core::ptr::eq(ops, Self::OPS) || core::ptr::eq(ops, Self::PREPARING_OPS);
 
         // SAFETY: Only `into_raw()` makes domains with these operations.
         ours.then(|| unsafe { Self::paging(raw) })
@@ -256,42 +282,6 @@ impl<D: Driver> PagingDomain<D> {
         gfp: bindings::gfp_t,
         mapped: *mut usize,
     ) -> c_int {
-        // SAFETY: See above.
-        if unsafe { Self::paging(raw) }.prepares() {
-            return Self::prepare_and_map(raw, iova, paddr, pgsize, pgcount, prot, gfp, mapped);
-        }
-        Self::map_now(raw, iova, paddr, pgsize, pgcount, prot, gfp, mapped)
-    }
-
-    /// `map_pages()` with what comes before it. On its own, so that what is most frequent is a jump
-    /// to the page table library with all arguments in place.
-    #[inline(never)]
-    extern "C" fn prepare_and_map(
-        raw: *mut bindings::iommu_domain,
-        iova: usize,
-        paddr: PhysAddr,
-        pgsize: usize,
-        pgcount: usize,
-        prot: c_int,
-        gfp: bindings::gfp_t,
-        mapped: *mut usize,
-    ) -> c_int {
-        // SAFETY: See above.
-        unsafe { Self::paging(raw) }.prepare(paddr, pgsize * pgcount);
-        Self::map_now(raw, iova, paddr, pgsize, pgcount, prot, gfp, mapped)
-    }
-
-    #[inline(always)]
-    extern "C" fn map_now(
-        raw: *mut bindings::iommu_domain,
-        iova: usize,
-        paddr: PhysAddr,
-        pgsize: usize,
-        pgcount: usize,
-        prot: c_int,
-        gfp: bindings::gfp_t,
-        mapped: *mut usize,
-    ) -> c_int {
         // INVARIANT: This is the core's request.
         let req = MapRequest {
             iova,
@@ -305,6 +295,21 @@ impl<D: Driver> PagingDomain<D> {
         let (paging, mapped) = unsafe { (Self::paging(raw), &mut *mapped) };
 
         paging.map(&req, mapped).0
+    }
+
+    extern "C" fn prepare_and_map_pages(
+        raw: *mut bindings::iommu_domain,
+        iova: usize,
+        paddr: PhysAddr,
+        pgsize: usize,
+        pgcount: usize,
+        prot: c_int,
+        gfp: bindings::gfp_t,
+        mapped: *mut usize,
+    ) -> c_int {
+        // SAFETY: See above.
+        unsafe { Self::paging(raw) }.prepare(paddr, pgsize * pgcount);
+        Self::map_pages(raw, iova, paddr, pgsize, pgcount, prot, gfp, mapped)
     }
 
     extern "C" fn unmap_pages(

@@ -107,6 +107,19 @@ static void take_giant(struct bench *bench)
 	bench->giant = map == MAP_FAILED ? NULL : map;
 }
 
+/*
+ * Gets memory for pages in an order in which no neighbours follow each other,
+ * so that they are not neighbours physically: how many are depends on what the
+ * machine did before, and a run of such is mapped at once.
+ */
+static void scatter(char *ram, size_t size)
+{
+	size_t pages = size / GUEST_PAGE, i;
+
+	for (i = 0; i < pages; i++)
+		memset(ram + i * 257 % pages * GUEST_PAGE, 0, GUEST_PAGE);
+}
+
 void bench_up(struct bench *bench, unsigned int nth)
 {
 	struct iommu_hw_info cmd = { 0 };
@@ -120,7 +133,7 @@ void bench_up(struct bench *bench, unsigned int nth)
 	bench_need(guest_init(&bench->ram, RAM_SIZE, RAM_GPA), "guest memory");
 	bench_need(guest_init(&bench->spare, RAM_SIZE, RAM_GPA + RAM_SIZE),
 		   "guest memory");
-	memset(bench->spare.ram, 0, bench->spare.size);
+	scatter(bench->spare.ram, bench->spare.size);
 	take_giant(bench);
 	bench_need(iommufd_ioas_alloc(bench->fd, &bench->ioas),
 		   "IOMMU_IOAS_ALLOC");

@@ -165,6 +165,8 @@ type MapPages = extern "C" fn(
 #[repr(C)]
 pub(super) struct PagingDomain<D: Driver> {
     raw: Opaque<bindings::iommu_domain>,
+    /// The IOMMU that it is a nesting parent for, if it is one.
+    parent_on: *mut bindings::iommu_device,
     paging: Arc<D::Paging>,
 }
 
@@ -191,8 +193,12 @@ impl<D: Driver> PagingDomain<D> {
         }
     }
 
-    /// Hands a new domain over to the core, which frees it with `ops->free`.
-    pub(super) fn into_raw(new: NewPaging<D>) -> Result<*mut bindings::iommu_domain> {
+    /// Hands a new domain over to the core, which frees it with `ops->free`. It is a nesting parent
+    /// for the IOMMU `parent_on`, unless that is null.
+    pub(super) fn into_raw(
+        new: NewPaging<D>,
+        parent_on: *mut bindings::iommu_device,
+    ) -> Result<*mut bindings::iommu_domain> {
         let ops = match new.domain.prepares() {
             true => Self::PREPARING_OPS,
             false => Self::OPS,
@@ -210,6 +216,7 @@ impl<D: Driver> PagingDomain<D> {
                     },
                     ..pin_init::zeroed()
                 }),
+                parent_on,
                 paging: new.domain,
             },
             GFP_KERNEL_ACCOUNT,
@@ -218,26 +225,27 @@ impl<D: Driver> PagingDomain<D> {
         Ok(KBox::into_raw(this).cast())
     }
 
-    /// The driver's domain in `raw`, if it is one of this driver's paging domains.
+    /// Whether `raw` is one of this driver's domains and a nesting parent for `iommu`.
     ///
     /// # Safety
     ///
-    /// `raw` must be a valid domain for `'a`.
-    pub(super) unsafe fn try_from_raw<'a>(
+    /// `raw` must be a valid domain.
+    pub(super) unsafe fn is_parent_on(
         raw: *mut bindings::iommu_domain,
-    ) -> Option<&'a Arc<D::Paging>> {
+        iommu: *mut bindings::iommu_device,
+    ) -> bool {
         // SAFETY: Valid by this function's requirement; `ops` does not change.
         let ops = unsafe { (*raw).ops };
         let ours = core::ptr::eq(ops, Self::OPS) || core::ptr::eq(ops, Self::PREPARING_OPS);
 
         // SAFETY: Only `into_raw()` makes domains with these operations.
-        ours.then(|| unsafe { Self::paging(raw) })
+        ours && unsafe { (*raw.cast::<Self>()).parent_on } == iommu
     }
 
     /// # Safety
     ///
     /// `raw` must come from [`Self::into_raw`] and be valid for `'a`.
-    unsafe fn paging<'a>(raw: *mut bindings::iommu_domain) -> &'a Arc<D::Paging> {
+    pub(super) unsafe fn paging<'a>(raw: *mut bindings::iommu_domain) -> &'a Arc<D::Paging> {
         // SAFETY: By this function's requirement.
         unsafe { &(*container_of!(Opaque::cast_from(raw), Self, raw)).paging }
     }

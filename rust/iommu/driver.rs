@@ -18,7 +18,10 @@ use super::{
     ResvList,
     UserData, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 use kernel::{
     device::{
         Bound,
@@ -222,8 +225,8 @@ impl<D: Driver> Ops<D> {
         // SAFETY: See above. The reference was leaked by `probe_device()`, and nothing takes the
         // private data of a released device.
         let ep = unsafe {
-            let ptr = bindings::rust_helper_dev_iommu_priv_get(dev);
-            Arc::from_raw(ptr.cast::<Endpoint<D>>())
+            let ep: *mut Endpoint<D> = Endpoint::raw_from_dev(dev);
+            Arc::from_raw(ep)
         };
 
         D::release(&ep);
@@ -269,11 +272,18 @@ impl<D: Driver> Ops<D> {
         flags: u32,
         user: *const bindings::iommu_user_data,
     ) -> *mut bindings::iommu_domain {
+        const NEST_PARENT: u32 = bindings::iommufd_hwpt_alloc_flags_IOMMU_HWPT_ALLOC_NEST_PARENT;
+
         // SAFETY: See above.
         let (ep, user) = unsafe { (Endpoint::<D>::from_dev(dev), UserData::from_raw(user)) };
 
+        let parent_on = match flags & NEST_PARENT {
+            0 => ptr::null_mut(),
+            _ => ep.iommu().as_raw(),
+        };
+
         D::alloc_paging(ep, flags, user)
-            .and_then(PagingDomain::into_raw)
+            .and_then(|new| PagingDomain::into_raw(new, parent_on))
             .unwrap_or_else(|e| e.to_ptr())
     }
 

@@ -85,9 +85,20 @@ impl<D: Driver> Endpoint<D> {
     /// `dev` must be behind an instance of `D`, between the core's calls of `probe_device` (after
     /// its success) and `release_device`, for `'a`.
     pub(super) unsafe fn from_dev<'a>(dev: *mut bindings::device) -> &'a Self {
-        // SAFETY: By this function's requirement the private data is what `Ops` stored there: a
-        // leaked `Arc<Self>`.
-        unsafe { &*bindings::rust_helper_dev_iommu_priv_get(dev).cast::<Self>() }
+        // SAFETY: By this function's requirement there is a valid endpoint.
+        unsafe { &*Self::raw_from_dev(dev) }
+    }
+
+    /// The same, as it was leaked as an `Arc<Self>`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::from_dev`].
+    #[inline]
+    pub(super) unsafe fn raw_from_dev(dev: *mut bindings::device) -> *mut Self {
+        // What `dev_iommu_priv_get()` does, a call of which would be most of what this costs.
+        // SAFETY: By this function's requirement the device has private data: what `Ops` stored.
+        unsafe { (*(*dev).iommu).priv_.cast() }
     }
 }
 

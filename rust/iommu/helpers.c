@@ -14,11 +14,6 @@
 /* drivers/iommu/dma-iommu.h is private to drivers/iommu. */
 void iommu_dma_get_resv_regions(struct device *dev, struct list_head *list);
 
-void *rust_helper_dev_iommu_priv_get(struct device *dev)
-{
-	return dev_iommu_priv_get(dev);
-}
-
 struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev)
 {
 	return dev_iommu_fwspec_get(dev);

@@ -9,7 +9,6 @@
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 
-void *rust_helper_dev_iommu_priv_get(struct device *dev);
 struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev);
 
 void rust_helper_iommu_dma_get_resv_regions(struct device *dev,

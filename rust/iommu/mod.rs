@@ -51,6 +51,7 @@ mod instance;
 mod pci;
 pub mod pgtable;
 mod resv;
+mod spare;
 mod table;
 mod user;
 pub mod viommu;

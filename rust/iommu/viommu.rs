@@ -7,6 +7,7 @@
 use super::{
     bindings,
     domain::PagingDomain,
+    spare::Spare,
     Driver,
     Endpoint,
     Instance,
@@ -28,7 +29,8 @@ use kernel::{
     prelude::*,
     sync::{
         Arc,
-        Mutex, //
+        Mutex,
+        SetOnce, //
     },
     transmute::AsBytes,
     types::{
@@ -56,19 +58,20 @@ pub trait Operations: Send + Sync + Sized + 'static {
     /// with `EOPNOTSUPP`.
     fn supported(ep: &Endpoint<Self::Driver>) -> bool;
 
-    /// Makes the driver's data of a virtual IOMMU on `iommu`, whose second stage is `parent`, and
-    /// whose events `reporter` takes. The reporter may outlive the virtual IOMMU.
+    /// Makes the driver's data of a virtual IOMMU on `iommu`, whose second stage is the nesting
+    /// parent `parent`, and whose events `reporter` takes. The reporter may outlive the virtual
+    /// IOMMU.
+    ///
+    /// Called when the virtual IOMMU is first used, by its first nested domain or invalidation: one
+    /// that is not takes nothing of the hardware's.
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: `parent` is not a nesting parent of this IOMMU.
-    /// - [`EOPNOTSUPP`]: `user` is not expected.
     /// - [`ENOSPC`]: no free hardware ID.
     /// - [`ENOMEM`]
     fn new(
         iommu: &Instance<Self::Driver>,
         parent: &Arc<<Self::Driver as Driver>::Paging>,
-        user: Option<UserData<'_>>,
         reporter: &Arc<Reporter>,
     ) -> Result<Self>;
 
@@ -108,24 +111,68 @@ pub trait Operations: Send + Sync + Sized + 'static {
     fn check_vdevice(ep: &Endpoint<Self::Driver>, virtual_id: u64) -> Result;
 }
 
-/// A virtual IOMMU: iommufd's object, and the driver's data behind it in the same allocation.
+/// A virtual IOMMU in use.
+pub struct Viommu<V: Operations> {
+    raw: NonNull<bindings::iommufd_viommu>,
+    reporter: Arc<Reporter>,
+    /// A guest that changes a first-stage configuration has one nested domain replace another.
+    spare: Spare<NestedDomain<V>>,
+    data: V,
+}
+
+impl<V: Operations> Viommu<V> {
+    /// The ID that the guest knows `ep` by (for an SMMU: its vSID).
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOENT`]: it is no vDEVICE of this virtual IOMMU.
+    pub fn virtual_id(&self, ep: &Endpoint<V::Driver>) -> Result<u64> {
+        ep.virtual_id(self.raw.as_ptr().addr()).ok_or(ENOENT)
+    }
+
+    /// Locks the vDEVICEs of this virtual IOMMU. What is between must not sleep.
+    pub fn devices(&self) -> DevicesGuard<'_, V> {
+        // SAFETY: A virtual IOMMU in use is a valid one.
+        unsafe { DevicesGuard::lock(self.raw) }
+    }
+}
+
+impl<V: Operations> Drop for Viommu<V> {
+    fn drop(&mut self) {
+        self.reporter.close();
+    }
+}
+
+impl<V: Operations> core::ops::Deref for Viommu<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.data
+    }
+}
+
+/// iommufd's object, and what the driver has of it in the same allocation.
 ///
 /// # Invariants
 ///
 /// `ours` is initialised wherever a reference to `Self` exists.
 #[repr(C)]
-pub struct Viommu<V: Operations> {
+struct Object<V: Operations> {
     raw: Opaque<bindings::iommufd_viommu>,
     ours: MaybeUninit<Ours<V>>,
 }
 
 /// What follows iommufd's object.
-struct Ours<V> {
-    reporter: Arc<Reporter>,
-    data: V,
+///
+/// # Invariants
+///
+/// `parent` is a nesting parent of `V::Driver` and for the IOMMU that iommufd's object names.
+struct Ours<V: Operations> {
+    parent: NonNull<bindings::iommu_domain>,
+    viommu: SetOnce<Viommu<V>>,
 }
 
-impl<V: Operations> Viommu<V> {
+impl<V: Operations> Object<V> {
     /// # Safety
     ///
     /// `raw` must be a virtual IOMMU that [`Ops::init`] has succeeded for, valid for `'a`.
@@ -135,23 +182,44 @@ impl<V: Operations> Viommu<V> {
         unsafe { &*raw.cast::<Self>() }
     }
 
-    /// The ID that the guest knows `ep` by (for an SMMU: its vSID).
-    ///
-    /// # Errors
-    ///
-    /// - [`ENOENT`]: it is no vDEVICE of this virtual IOMMU.
-    pub fn virtual_id(&self, ep: &Endpoint<V::Driver>) -> Result<u64> {
-        ep.virtual_id(self.raw.get().addr()).ok_or(ENOENT)
+    /// The virtual IOMMU, for use. May sleep. Errors as of [`Operations::new`].
+    #[inline]
+    fn in_use(&self) -> Result<&Viommu<V>> {
+        match self.ours().viommu.as_ref() {
+            Some(viommu) => Ok(viommu),
+            None => self.begin_use(),
+        }
     }
 
-    /// Locks the vDEVICEs of this virtual IOMMU. What is between must not sleep.
-    pub fn devices(&self) -> DevicesGuard<'_, V> {
-        // SAFETY: A valid xarray, unlocked by the guard.
-        unsafe { bindings::xa_lock(&raw mut (*self.raw.get()).vdevs) };
-        DevicesGuard {
-            viommu: self,
-            _not_send: NotThreadSafe,
+    #[cold]
+    fn begin_use(&self) -> Result<&Viommu<V>> {
+        let Ours { parent, viommu } = self.ours();
+        let raw = NonNull::new(self.raw.get()).ok_or(EINVAL)?;
+        // SAFETY: iommufd's object names the IOMMU of a device of this driver.
+        let iommu = unsafe { Instance::<V::Driver>::from_raw((*raw.as_ptr()).iommu_dev) };
+        // SAFETY: iommufd holds the parent as long as the virtual IOMMU; by the type's invariant it
+        // is a domain of this driver.
+        let parent = unsafe { PagingDomain::<V::Driver>::paging(parent.as_ptr()) };
+        let reporter = Reporter::new(raw, V::EVENT)?;
+        let mut new = Some(Viommu {
+            raw,
+            data: V::new(iommu, parent, &reporter)?,
+            reporter,
+            spare: Spare::new(),
+        });
+
+        {
+            // Of several threads one is the first, and under the lock it is also done.
+            // SAFETY: A valid object.
+            let _devices = unsafe { DevicesGuard::<V>::lock(raw) };
+
+            if viommu.as_ref().is_none() {
+                new.take().map(|new| viommu.populate(new));
+            }
         }
+        // Sleeps.
+        drop(new);
+        viommu.as_ref().ok_or(EINVAL)
     }
 
     fn ours(&self) -> &Ours<V> {
@@ -160,27 +228,33 @@ impl<V: Operations> Viommu<V> {
     }
 }
 
-impl<V: Operations> core::ops::Deref for Viommu<V> {
-    type Target = V;
-
-    fn deref(&self) -> &V {
-        &self.ours().data
-    }
-}
-
 /// The vDEVICEs of a [`Viommu`], locked.
 pub struct DevicesGuard<'a, V: Operations> {
-    viommu: &'a Viommu<V>,
+    viommu: NonNull<bindings::iommufd_viommu>,
+    _life: PhantomData<&'a Viommu<V>>,
     _not_send: NotThreadSafe,
 }
 
 impl<V: Operations> DevicesGuard<'_, V> {
+    /// # Safety
+    ///
+    /// `viommu` must be a virtual IOMMU of `V`, valid for the lifetime.
+    unsafe fn lock(viommu: NonNull<bindings::iommufd_viommu>) -> Self {
+        // SAFETY: A valid xarray, by this function's requirement, unlocked when dropped.
+        unsafe { bindings::xa_lock(&raw mut (*viommu.as_ptr()).vdevs) };
+        Self {
+            viommu,
+            _life: PhantomData,
+            _not_send: NotThreadSafe,
+        }
+    }
+
     /// The endpoint that the guest knows by `virtual_id`.
     pub fn find(&self, virtual_id: u64) -> Option<&Endpoint<V::Driver>> {
         // CAST: `unsigned long` is 64 bits wide where there are virtual IOMMUs.
         // SAFETY: A valid virtual IOMMU, whose vDEVICEs are locked.
         let dev = unsafe {
-            bindings::iommufd_viommu_find_dev(self.viommu.raw.get(), virtual_id as usize)
+            bindings::iommufd_viommu_find_dev(self.viommu.as_ptr(), virtual_id as usize)
         };
 
         // SAFETY: A vDEVICE's device is bound to iommufd, so its endpoint is not released before
@@ -191,8 +265,8 @@ impl<V: Operations> DevicesGuard<'_, V> {
 
 impl<V: Operations> Drop for DevicesGuard<'_, V> {
     fn drop(&mut self) {
-        // SAFETY: Locked by `Viommu::devices()`.
-        unsafe { bindings::xa_unlock(&raw mut (*self.viommu.raw.get()).vdevs) };
+        // SAFETY: Locked by `Self::lock()`.
+        unsafe { bindings::xa_unlock(&raw mut (*self.viommu.as_ptr()).vdevs) };
     }
 }
 
@@ -229,6 +303,11 @@ impl Reporter {
         )
     }
 
+    /// Forgets the virtual IOMMU, once nothing is being reported to it. May sleep.
+    fn close(&self) {
+        *self.viommu.lock() = None;
+    }
+
     /// Queues an event for user space. May sleep.
     ///
     /// # Errors
@@ -242,8 +321,8 @@ impl Reporter {
             return Err(ENODEV);
         };
 
-        // SAFETY: `destroy()` clears the pointer, under the lock, before the object goes; `event`
-        // is valid and is copied from.
+        // SAFETY: `close()` clears the pointer, under the lock, before the object goes; `event` is
+        // valid and is copied from.
         to_result(unsafe {
             bindings::iommufd_viommu_report_event(
                 viommu.as_ptr(),
@@ -296,7 +375,7 @@ impl<V: Operations> Ops<V> {
         let ep = unsafe { Endpoint::<V::Driver>::from_dev(dev) };
 
         if viommu_type == V::TYPE && V::supported(ep) {
-            size_of::<Viommu<V>>()
+            size_of::<Object<V>>()
         } else {
             0
         }
@@ -309,27 +388,27 @@ impl<V: Operations> Ops<V> {
         user: *const bindings::iommu_user_data,
     ) -> c_int {
         // `get_size()` announced this size; an allocation is aligned for what fits it.
-        const { assert!(align_of::<Viommu<V>>() <= align_of::<u64>()) };
+        const { assert!(align_of::<Object<V>>() <= align_of::<u64>()) };
         let raw: *mut bindings::iommufd_viommu = raw.cast();
 
         from_result(|| {
+            if !user.is_null() {
+                return Err(EOPNOTSUPP);
+            }
             // SAFETY: See above.
-            let parent =
-                unsafe { PagingDomain::<V::Driver>::try_from_raw(parent) }.ok_or(EINVAL)?;
-            // SAFETY: See above; the IOMMU is the one of a device of this driver.
-            let iommu = unsafe { Instance::<V::Driver>::from_raw((*raw).iommu_dev) };
-            let reporter = Reporter::new(NonNull::new(raw).ok_or(EINVAL)?, V::EVENT)?;
-            // SAFETY: See above.
-            let user = unsafe { UserData::from_raw(user) };
-            let ours = Ours {
-                data: V::new(iommu, parent, user, &reporter)?,
-                reporter,
-            };
+            if !unsafe { PagingDomain::<V::Driver>::is_parent_on(parent, (*raw).iommu_dev) } {
+                return Err(EINVAL);
+            }
 
+            // INVARIANT: Just checked.
+            let ours = Ours {
+                parent: NonNull::new(parent).ok_or(EINVAL)?,
+                viommu: SetOnce::new(),
+            };
             // SAFETY: The allocation is as large as `get_size()` said. With the operations set,
             // iommufd calls `destroy()` when the object goes.
             unsafe {
-                (&raw mut (*raw.cast::<Viommu<V>>()).ours).write(MaybeUninit::new(ours));
+                (&raw mut (*raw.cast::<Object<V>>()).ours).write(MaybeUninit::new(ours));
                 (*raw).ops = Self::VIOMMU;
             }
             Ok(0)
@@ -338,9 +417,7 @@ impl<V: Operations> Ops<V> {
 
     extern "C" fn destroy(raw: *mut bindings::iommufd_viommu) {
         // SAFETY: See above; nothing but the reporter refers to the object any more.
-        let ours = unsafe { (*raw.cast::<Viommu<V>>()).ours.assume_init_read() };
-
-        *ours.reporter.viommu.lock() = None;
+        unsafe { (*raw.cast::<Object<V>>()).ours.assume_init_drop() };
     }
 
     extern "C" fn alloc_domain_nested(
@@ -350,10 +427,10 @@ impl<V: Operations> Ops<V> {
     ) -> *mut bindings::iommu_domain {
         let alloc = || -> Result<*mut bindings::iommu_domain> {
             // SAFETY: See above.
-            let viommu = unsafe { Viommu::<V>::from_raw(raw) };
+            let viommu = unsafe { Object::<V>::from_raw(raw) }.in_use()?;
             // SAFETY: See above.
             let user = unsafe { UserData::from_raw(user) }.ok_or(EINVAL)?;
-            let domain = KBox::new(
+            let domain = viommu.spare.fill(
                 NestedDomain {
                     raw: Opaque::new(bindings::iommu_domain {
                         type_: bindings::IOMMU_DOMAIN_NESTED,
@@ -377,10 +454,10 @@ impl<V: Operations> Ops<V> {
         array: *mut bindings::iommu_user_data_array,
     ) -> c_int {
         // SAFETY: See above.
-        let (viommu, mut array) =
-            unsafe { (Viommu::<V>::from_raw(raw), UserArray::from_raw(array)) };
+        let (object, mut array) =
+            unsafe { (Object::<V>::from_raw(raw), UserArray::from_raw(array)) };
 
-        from_result(|| V::invalidate(viommu, &mut array).map(|()| 0))
+        from_result(|| V::invalidate(object.in_use()?, &mut array).map(|()| 0))
     }
 
     extern "C" fn vdevice_init(vdev: *mut bindings::iommufd_vdevice) -> c_int {
@@ -443,6 +520,10 @@ impl<V: Operations> Ops<V> {
     extern "C" fn free(raw: *mut bindings::iommu_domain) {
         // SAFETY: See above; `raw` is the first member of the box that `alloc_domain_nested()`
         // leaked, and nothing uses it any more.
-        drop(unsafe { KBox::<NestedDomain<V>>::from_raw(raw.cast()) });
+        let domain = unsafe { KBox::<NestedDomain<V>>::from_raw(raw.cast()) };
+        // SAFETY: The virtual IOMMU outlives its nested domains.
+        let viommu = unsafe { domain.viommu.as_ref() };
+
+        viommu.spare.keep(domain);
     }
 }

@@ -64,12 +64,8 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
     fn new(
         iommu: &Instance<B>,
         parent: &Arc<B::Paging>,
-        user: Option<UserData<'_>>,
         reporter: &Arc<Reporter>,
     ) -> Result<Self> {
-        if user.is_some() {
-            return Err(EOPNOTSUPP);
-        }
         Ok(Self {
             guest: B::new_guest(iommu, parent)?,
             reporter: reporter.clone(),

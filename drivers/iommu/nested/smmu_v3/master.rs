@@ -47,6 +47,7 @@ use crate::{
         Instance,
         PciEndpoint, //
     },
+    params::NestingCoherency,
     trace,
 };
 use kernel::{
@@ -148,6 +149,8 @@ pub(crate) struct Master {
     ats_capable: bool,
     /// Its accesses are coherent whatever attributes they have.
     canwbs: bool,
+    /// It can be given to a guest.
+    nesting: bool,
     #[pin]
     cdtab: CdTable,
     #[pin]
@@ -192,12 +195,18 @@ impl Master {
             && PciEndpoint::new(dev)
                 .is_some_and(|pci| pci.ats_supported() && pci.prepare_ats(stu(smmu)).is_ok());
 
+        let canwbs = spec.rc_canwbs();
+        let features = &smmu.features;
+        let nesting = features.nesting()
+            && (features.s2fwb || canwbs || smmu.coherency != NestingCoherency::Strict);
+
         Ok(try_pin_init!(Self {
             dev: dev.into(),
             smmu: smmu.clone(),
             sids,
             ats_capable,
-            canwbs: spec.rc_canwbs(),
+            canwbs,
+            nesting,
             cdtab <- CdTable::new(hw, &smmu.features, pasids.bits),
             state <- new_mutex!(
                 State {
@@ -234,6 +243,11 @@ impl Master {
     /// Whether the device's accesses are coherent whatever attributes they have.
     pub(crate) fn canwbs(&self) -> bool {
         self.canwbs
+    }
+
+    /// Whether the device can be given to a guest.
+    pub(crate) fn nesting(&self) -> bool {
+        self.nesting
     }
 
     /// Hands an event of the device to its guest, if it belongs to one. Returns whether it took it.

@@ -32,7 +32,6 @@ use crate::{
         Endpoint,
         Instance, //
     },
-    params::NestingCoherency,
     trace,
 };
 use kernel::{
@@ -104,10 +103,7 @@ impl Backend for SmmuV3 {
     type Event = [u64; 4];
 
     fn nesting(ep: &Endpoint<Self>) -> bool {
-        let smmu = ep.iommu();
-
-        smmu.features.nesting()
-            && (smmu.features.s2fwb || ep.canwbs() || smmu.coherency != NestingCoherency::Strict)
+        ep.nesting()
     }
 
     fn new_guest(iommu: &Instance<Self>, parent: &Arc<Domain>) -> Result<Arc<Guest>> {

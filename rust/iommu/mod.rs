@@ -46,6 +46,7 @@ mod driver;
 mod endpoint;
 pub mod firmware;
 mod fwspec;
+mod gate;
 mod gather;
 mod instance;
 mod pci;

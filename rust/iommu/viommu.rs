@@ -7,6 +7,7 @@
 use super::{
     bindings,
     domain::PagingDomain,
+    gate::Gate,
     spare::Spare,
     Driver,
     Endpoint,
@@ -25,11 +26,9 @@ use kernel::{
         from_result,
         to_result, //
     },
-    new_mutex,
     prelude::*,
     sync::{
         Arc,
-        Mutex,
         SetOnce, //
     },
     transmute::AsBytes,
@@ -200,10 +199,13 @@ impl<V: Operations> Object<V> {
         // SAFETY: iommufd holds the parent as long as the virtual IOMMU; by the type's invariant it
         // is a domain of this driver.
         let parent = unsafe { PagingDomain::<V::Driver>::paging(parent.as_ptr()) };
-        let reporter = Reporter::new(raw, V::EVENT)?;
+        // SAFETY: It is closed if there will be no virtual IOMMU in use, and when that goes, which
+        // is before its object does.
+        let reporter = unsafe { Reporter::new(raw, V::EVENT) }?;
+        let data = V::new(iommu, parent, &reporter).inspect_err(|_| reporter.close())?;
         let mut new = Some(Viommu {
             raw,
-            data: V::new(iommu, parent, &reporter)?,
+            data,
             reporter,
             spare: Spare::new(),
         });
@@ -253,9 +255,8 @@ impl<V: Operations> DevicesGuard<'_, V> {
     pub fn find(&self, virtual_id: u64) -> Option<&Endpoint<V::Driver>> {
         // CAST: `unsigned long` is 64 bits wide where there are virtual IOMMUs.
         // SAFETY: A valid virtual IOMMU, whose vDEVICEs are locked.
-        let dev = unsafe {
-            bindings::iommufd_viommu_find_dev(self.viommu.as_ptr(), virtual_id as usize)
-        };
+        let dev =
+            unsafe { bindings::iommufd_viommu_find_dev(self.viommu.as_ptr(), virtual_id as usize) };
 
         // SAFETY: A vDEVICE's device is bound to iommufd, so its endpoint is not released before
         // the vDEVICE is gone, which the lock prevents.
@@ -270,33 +271,42 @@ impl<V: Operations> Drop for DevicesGuard<'_, V> {
     }
 }
 
-/// A virtual IOMMU that is not destroyed yet.
-struct Alive(NonNull<bindings::iommufd_viommu>);
-
-// SAFETY: Events may be reported by any thread.
-unsafe impl Send for Alive {}
-
 /// Reports events to the vEVENTQ of a virtual IOMMU, as long as there is one.
 ///
 /// # Locking
 ///
-/// iommufd's `veventqs_rwsem`, and through it user memory, nests in `viommu`. So nothing that is
-/// held in an operation of [`Driver`], which the core calls with its group mutex, may be held when
-/// reporting: the group mutex nests in the locks of interrupt allocation, and those in what a fault
-/// on a mapping of vfio's takes.
+/// iommufd's `veventqs_rwsem`, and through it user memory, nests in whatever is held when reporting.
+/// So nothing that is held in an operation of [`Driver`], which the core calls with its group
+/// mutex, may be: the group mutex nests in the locks of interrupt allocation, and those in what a
+/// fault on a mapping of vfio's takes.
+///
+/// # Invariants
+///
+/// `viommu` is valid as long as `gate` is open or somebody is inside.
 #[pin_data]
 pub struct Reporter {
-    /// `None` once the virtual IOMMU is being destroyed.
     #[pin]
-    viommu: Mutex<Option<Alive>>,
+    gate: Gate,
+    viommu: NonNull<bindings::iommufd_viommu>,
     event_type: u32,
 }
 
+// SAFETY: Events may be reported by any thread.
+unsafe impl Send for Reporter {}
+
+// SAFETY: By several at once.
+unsafe impl Sync for Reporter {}
+
 impl Reporter {
-    fn new(viommu: NonNull<bindings::iommufd_viommu>, event_type: u32) -> Result<Arc<Self>> {
+    /// # Safety
+    ///
+    /// `viommu` must be valid until [`Self::close`] was called.
+    unsafe fn new(viommu: NonNull<bindings::iommufd_viommu>, event_type: u32) -> Result<Arc<Self>> {
+        // INVARIANT: By this function's requirement.
         Arc::pin_init(
             pin_init!(Self {
-                viommu <- new_mutex!(Some(Alive(viommu)), "Reporter::viommu"),
+                gate <- Gate::new(),
+                viommu,
                 event_type,
             }),
             GFP_KERNEL_ACCOUNT,
@@ -305,7 +315,7 @@ impl Reporter {
 
     /// Forgets the virtual IOMMU, once nothing is being reported to it. May sleep.
     fn close(&self) {
-        *self.viommu.lock() = None;
+        self.gate.close();
     }
 
     /// Queues an event for user space. May sleep.
@@ -316,16 +326,12 @@ impl Reporter {
     /// - [`EOPNOTSUPP`]: user space has made no queue for events of this type.
     /// - [`ENOMEM`]
     pub fn report<T: AsBytes>(&self, event: &T) -> Result {
-        let viommu = self.viommu.lock();
-        let Some(Alive(viommu)) = &*viommu else {
-            return Err(ENODEV);
-        };
+        let _inside = self.gate.enter().ok_or(ENODEV)?;
 
-        // SAFETY: `close()` clears the pointer, under the lock, before the object goes; `event` is
-        // valid and is copied from.
+        // SAFETY: Valid, by the type's invariant; `event` is valid and is copied from.
         to_result(unsafe {
             bindings::iommufd_viommu_report_event(
-                viommu.as_ptr(),
+                self.viommu.as_ptr(),
                 self.event_type,
                 core::ptr::from_ref(event).cast_mut().cast(),
                 size_of::<T>(),

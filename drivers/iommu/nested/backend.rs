@@ -47,14 +47,19 @@ pub(crate) trait Backend: iommu::Driver {
     /// Whether `ep` can be given to a guest that owns its first stage.
     fn nesting(ep: &Endpoint<Self>) -> bool;
 
-    /// Makes a guest context on `iommu` whose second stage is `parent` (GPA to HPA).
+    /// Makes a guest context on `iommu` whose second stage is `parent` (GPA to HPA). `events` takes
+    /// the events of its devices, and may outlive the context.
     ///
     /// # Errors
     ///
     /// - [`EINVAL`]: `parent` is not a nesting parent, or not one of `iommu`.
     /// - [`ENOSPC`]: the hardware has no tag left.
     /// - [`ENOMEM`]
-    fn new_guest(iommu: &Instance<Self>, parent: &Arc<Self::Paging>) -> Result<Arc<Self::Guest>>;
+    fn new_guest(
+        iommu: &Instance<Self>,
+        parent: &Arc<Self::Paging>,
+        events: Arc<dyn EventSink<Self::Event>>,
+    ) -> Result<Arc<Self::Guest>>;
 
     /// Validates a first-stage configuration. Addresses in it are GPAs.
     ///
@@ -67,7 +72,8 @@ pub(crate) trait Backend: iommu::Driver {
     /// will be invalidations and events that name it.
     fn needs_device_id(table: &Self::Table) -> bool;
 
-    /// Attaches a device to a guest context. On an error nothing has changed.
+    /// Attaches a device to a guest context, which knows it by the ID `device`: without one, its
+    /// events are the host's. On an error nothing has changed.
     ///
     /// # Errors
     ///
@@ -78,7 +84,7 @@ pub(crate) trait Backend: iommu::Driver {
         ep: &Endpoint<Self>,
         guest: &Arc<Self::Guest>,
         table: &Self::Table,
-        device: Option<GuestDevice<Self::Event>>,
+        device: Option<u64>,
     ) -> Result;
 
     /// Carries out invalidation commands, at most [`BLOCK`], on behalf of a guest and in order.
@@ -111,29 +117,12 @@ pub(crate) trait GuestDevices<B: Backend> {
     fn with<R>(&self, id: u64, f: impl FnOnce(&Endpoint<B>) -> R) -> Option<R>;
 }
 
-/// An attached device as its guest knows it.
-pub(crate) struct GuestDevice<E> {
-    /// Its ID in the guest.
-    pub(crate) id: u64,
-    /// Where its events go.
-    pub(crate) events: Arc<dyn EventSink<E>>,
-}
-
-impl<E> Clone for GuestDevice<E> {
-    fn clone(&self) -> Self {
-        Self {
-            id: self.id,
-            events: self.events.clone(),
-        }
-    }
-}
-
 /// Takes events for a guest.
 pub(crate) trait EventSink<E>: Send + Sync {
-    /// Hands an event over. May sleep.
+    /// Hands over an event of the device that the guest knows by `device`. May sleep.
     ///
     /// # Errors
     ///
     /// Any: the guest will not see the event.
-    fn report(&self, event: &E) -> Result;
+    fn report(&self, device: u64, event: &E) -> Result;
 }

@@ -14,13 +14,12 @@
 //!
 //! 1. the IOMMU core's group mutex
 //! 2. `Master::state`
-//! 3. `Smmu::streams`
-//! 4. `Master::owner`
-//! 5. `Smmu::guests`
-//! 6. `StreamTable`'s and `CdTable`'s, `Ids`'
-//! 7. `Targets::list` (spinlock, interrupts off)
-//! 8. `CmdQueue::recovery` (spinlock, interrupts off)
-//! 9. `Regs::gerrorn` (spinlock, interrupts off)
+//! 3. `Streams::owners`
+//! 4. `Smmu::guests`
+//! 5. `StreamTable`'s and `CdTable`'s, `Ids`'
+//! 6. `Targets::list` (spinlock, interrupts off)
+//! 7. `CmdQueue::recovery` (spinlock, interrupts off)
+//! 8. `Regs::gerrorn` (spinlock, interrupts off)
 
 pub(crate) mod arch;
 pub(crate) mod cdtab;
@@ -40,6 +39,7 @@ pub(crate) mod probe;
 pub(crate) mod regs;
 pub(crate) mod reset;
 mod slot;
+pub(crate) mod streams;
 pub(crate) mod strtab;
 pub(crate) mod tlb;
 pub(crate) mod uapi;

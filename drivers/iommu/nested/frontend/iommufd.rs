@@ -9,7 +9,6 @@ use crate::{
         Backend,
         EventSink,
         Failed,
-        GuestDevice,
         GuestDevices,
         BLOCK, //
     },
@@ -47,7 +46,6 @@ pub(crate) trait Abi: Backend {
 /// A virtual IOMMU of a [`Backend`].
 pub(crate) struct Viommu<B: Abi> {
     guest: Arc<B::Guest>,
-    reporter: Arc<Reporter>,
 }
 
 impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
@@ -61,14 +59,9 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
         B::nesting(ep)
     }
 
-    fn new(
-        iommu: &Instance<B>,
-        parent: &Arc<B::Paging>,
-        reporter: &Arc<Reporter>,
-    ) -> Result<Self> {
+    fn new(iommu: &Instance<B>, parent: &Arc<B::Paging>, reporter: &Arc<Reporter>) -> Result<Self> {
         Ok(Self {
-            guest: B::new_guest(iommu, parent)?,
-            reporter: reporter.clone(),
+            guest: B::new_guest(iommu, parent, reporter.clone())?,
         })
     }
 
@@ -85,10 +78,7 @@ impl<B: Abi<Viommu = Viommu<B>>> Operations for Viommu<B> {
 
     fn attach(this: &iommu::viommu::Viommu<Self>, table: &B::Table, ep: &Endpoint<B>) -> Result {
         let device = match this.virtual_id(ep) {
-            Ok(id) => Some(GuestDevice {
-                id,
-                events: this.reporter.clone(),
-            }),
+            Ok(id) => Some(id),
             Err(_) if !B::needs_device_id(table) => None,
             Err(e) => return Err(e),
         };
@@ -148,7 +138,8 @@ impl<B: Abi<Viommu = Viommu<B>>> GuestDevices<B> for VDevices<'_, B> {
 }
 
 impl<E: AsBytes> EventSink<E> for Reporter {
-    fn report(&self, event: &E) -> Result {
+    /// The event says itself which device it is of.
+    fn report(&self, _device: u64, event: &E) -> Result {
         Reporter::report(self, event)
     }
 }

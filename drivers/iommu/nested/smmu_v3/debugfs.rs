@@ -89,15 +89,14 @@ fn queues(smmu: &Arc<Instance<SmmuV3>>, f: &mut fmt::Formatter<'_>) -> fmt::Resu
 }
 
 fn streams(smmu: &Arc<Instance<SmmuV3>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for (sid, ep) in smmu.streams.lock().iter() {
+    smmu.streams.try_for_each(|sid, ep| {
         let device = ep.dev().name().to_str().unwrap_or("?");
 
-        match smmu.strtab.read(*sid) {
-            Ok(ste) => writeln!(f, "{sid:#x} {device}: {}", ste.decode())?,
-            Err(e) => writeln!(f, "{sid:#x} {device}: {e:?}")?,
+        match smmu.strtab.read(sid) {
+            Ok(ste) => writeln!(f, "{sid:#x} {device}: {}", ste.decode()),
+            Err(e) => writeln!(f, "{sid:#x} {device}: {e:?}"),
         }
-    }
-    Ok(())
+    })
 }
 
 fn guests(smmu: &Arc<Instance<SmmuV3>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,7 +107,7 @@ fn guests(smmu: &Arc<Instance<SmmuV3>>, f: &mut fmt::Formatter<'_>) -> fmt::Resu
             guest.vmid,
             guest.commands.load(Relaxed),
             guest.refused.load(Relaxed),
-            guest.events.load(Relaxed)
+            guest.reported.load(Relaxed)
         )?;
     }
     Ok(())

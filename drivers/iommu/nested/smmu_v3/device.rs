@@ -14,14 +14,13 @@ use super::{
     evtq::ReadQueue,
     gerror::GlobalErrors,
     ids::Ids,
-    nested::Stats,
+    nested::Tenant,
     regs::Regs,
     reset,
-    strtab::StreamTable,
-    SmmuV3, //
+    streams::Streams,
+    strtab::StreamTable, //
 };
 use crate::{
-    iommu::Endpoint,
     params::{
         nesting_coherency,
         NestingCoherency, //
@@ -35,7 +34,6 @@ use kernel::{
     },
     new_mutex,
     prelude::*,
-    rbtree::RBTree,
     sync::{
         Arc,
         Mutex, //
@@ -53,9 +51,7 @@ pub(crate) struct Smmu {
     pub(crate) admission: Admission,
     #[pin]
     pub(crate) cmdq: CmdQueue,
-    #[pin]
     pub(crate) evtq: ReadQueue<4>,
-    #[pin]
     pub(crate) priq: ReadQueue<2>,
     pub(crate) errors: GlobalErrors,
     /// For messages about events.
@@ -66,12 +62,11 @@ pub(crate) struct Smmu {
     pub(crate) asids: Ids,
     #[pin]
     pub(crate) vmids: Ids,
-    /// Who owns which StreamID.
     #[pin]
-    pub(crate) streams: Mutex<RBTree<u32, Arc<Endpoint<SmmuV3>>>>,
+    pub(crate) streams: Streams,
     /// The guests that there are.
     #[pin]
-    pub(crate) guests: Mutex<KVec<Arc<Stats>>>,
+    pub(crate) guests: Mutex<KVec<Arc<Tenant>>>,
 }
 
 impl Smmu {
@@ -91,12 +86,12 @@ impl Smmu {
         pin_init::pin_init_scope(move || {
             Ok(try_pin_init!(Self {
                 cmdq <- CmdQueue::new(dev, regs.clone(), &features),
-                evtq <- ReadQueue::new(dev, features.evtq_log2),
-                priq <- ReadQueue::new(dev, priq_log2),
+                evtq: ReadQueue::new(dev, features.evtq_log2)?,
+                priq: ReadQueue::new(dev, priq_log2)?,
                 strtab <- StreamTable::new(dev, &features),
                 asids <- Ids::new(features.asid_bits),
                 vmids <- Ids::new(features.vmid_bits),
-                streams <- new_mutex!(RBTree::new(), "Smmu::streams"),
+                streams <- Streams::new(),
                 guests <- new_mutex!(KVec::new(), "Smmu::guests"),
                 errors: GlobalErrors::new(),
                 event_limit: RateLimit::new(),
@@ -124,47 +119,5 @@ impl Smmu {
     /// Takes the SMMU out of use such that no device gets through.
     pub(crate) fn shutdown(&self) -> Result {
         reset::shutdown(&self.regs, &self.cmdq)
-    }
-
-    /// Makes `ep` the owner of its StreamIDs.
-    ///
-    /// # Errors
-    ///
-    /// - [`ENODEV`]: another device has one of them.
-    /// - [`ENOMEM`]
-    pub(crate) fn adopt(&self, ep: &Arc<Endpoint<SmmuV3>>) -> Result {
-        let mut streams = self.streams.lock();
-
-        for (i, &sid) in ep.sids().iter().enumerate() {
-            let added = match streams.get(&sid) {
-                Some(_) => {
-                    dev_warn!(ep.dev(), "StreamID {sid:#x} is another device's already\n");
-                    Err(ENODEV)
-                }
-                None => streams.try_create_and_insert(sid, ep.clone(), GFP_KERNEL),
-            };
-
-            if let Err(e) = added {
-                for sid in &ep.sids()[..i] {
-                    streams.remove(sid);
-                }
-                return Err(e);
-            }
-        }
-        Ok(())
-    }
-
-    /// Leaves StreamIDs without an owner.
-    pub(crate) fn forget(&self, sids: &[u32]) {
-        let mut streams = self.streams.lock();
-
-        for sid in sids {
-            streams.remove(sid);
-        }
-    }
-
-    /// The owner of a StreamID.
-    pub(crate) fn owner(&self, sid: u32) -> Option<Arc<Endpoint<SmmuV3>>> {
-        self.streams.lock().get(&sid).cloned()
     }
 }

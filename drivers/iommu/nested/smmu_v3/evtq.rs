@@ -8,14 +8,10 @@ use kernel::{
         Bound,
         Device, //
     },
-    new_mutex,
     prelude::*,
-    sync::{
-        barrier::{
-            dma_mb,
-            Full, //
-        },
-        Mutex, //
+    sync::barrier::{
+        dma_mb,
+        Full, //
     }, //
 };
 
@@ -25,7 +21,11 @@ use super::regs::{
 };
 use crate::{
     common::ring::Ring,
-    iommu::Table, //
+    iommu::Table,
+    sync::{
+        Atomic,
+        Relaxed, //
+    },
 };
 
 /// The most entries that are worth having, as a power of two.
@@ -49,11 +49,35 @@ pub(crate) trait Pointers {
     fn program(regs: &Regs, base: u64) -> Result;
 }
 
-/// The state of the consumer. None until the hardware knows the queue.
+/// Where the consumer is.
 struct Cursor {
     cons: u64,
     /// The overflow flag of the last acknowledged overflow, as in the consumer's word.
     overflow: u32,
+}
+
+/// Keeps a [`Cursor`] for the one who moves it: the position times two, with the overflow flag in
+/// bit 0. Relaxed, as one thread's own stores are in order anyway.
+struct CursorCell(Atomic<u64>);
+
+impl CursorCell {
+    /// The hardware does not know the queue yet.
+    const NONE: u64 = u64::MAX;
+
+    fn set(&self, cursor: &Cursor) {
+        let overflow = u64::from(cursor.overflow != 0);
+
+        self.0.store(cursor.cons << 1 | overflow, Relaxed);
+    }
+
+    fn get(&self) -> Option<Cursor> {
+        let word = self.0.load(Relaxed);
+
+        (word != Self::NONE).then(|| Cursor {
+            cons: word >> 1,
+            overflow: if word & 1 != 0 { Ring::OVERFLOW } else { 0 },
+        })
+    }
 }
 
 /// What a call of [`ReadQueue::drain`] found.
@@ -71,13 +95,12 @@ pub(crate) struct Drained {
 /// A queue of entries of WORDS 64-bit words, written by hardware: 4 for the event queue, 2 for the
 /// PRI queue.
 ///
-/// Drained by one thread at a time, which may sleep (it is the thread of a threaded interrupt).
-#[pin_data]
+/// Drained by one thread at a time, which may sleep: that of the one threaded interrupt which stands
+/// for the queue.
 pub(crate) struct ReadQueue<const WORDS: usize> {
     ring: Ring,
     entries: Table<WORDS>,
-    #[pin]
-    cursor: Mutex<Option<Cursor>>,
+    cursor: CursorCell,
 }
 
 impl<const WORDS: usize> ReadQueue<WORDS>
@@ -86,25 +109,22 @@ where
 {
     /// Allocates a queue of at most `1 << log2` entries: fewer if memory is short or that many are
     /// of no use. `dev` is the SMMU. May sleep; `ENOMEM`.
-    pub(crate) fn new(dev: &Device<Bound>, log2: u32) -> impl PinInit<Self, Error> + '_ {
-        pin_init::pin_init_scope(move || {
-            let (entries, log2) = Table::zeroed_or_smaller(dev, log2.min(LOG2_MAX), 1)?;
+    pub(crate) fn new(dev: &Device<Bound>, log2: u32) -> Result<Self> {
+        let (entries, log2) = Table::zeroed_or_smaller(dev, log2.min(LOG2_MAX), 1)?;
 
-            Ok(try_pin_init!(Self {
-                ring: Ring { log2 },
-                entries,
-                cursor <- new_mutex!(None, "ReadQueue::cursor"),
-            }? Error))
+        Ok(Self {
+            ring: Ring { log2 },
+            entries,
+            cursor: CursorCell(Atomic::new(CursorCell::NONE)),
         })
     }
 
     /// Points the hardware, whose queue is off, to this queue, emptied.
     pub(super) fn program(&self, regs: &Regs) -> Result {
-        let mut cursor = self.cursor.lock();
         let base = regs::queue_base(self.entries.address(), self.ring.log2);
 
         <Self as Pointers>::program(regs, base)?;
-        *cursor = Some(Cursor {
+        self.cursor.set(&Cursor {
             cons: 0,
             overflow: 0,
         });
@@ -124,8 +144,7 @@ where
         regs: &Regs,
         mut handle: impl FnMut([u64; WORDS]),
     ) -> Result<Drained> {
-        let mut cursor = self.cursor.lock();
-        let Some(cursor) = &mut *cursor else {
+        let Some(mut cursor) = self.cursor.get() else {
             return Ok(Drained::default());
         };
 
@@ -146,14 +165,14 @@ where
             handle(self.entries.read(self.ring.index(cursor.cons))?);
             cursor.cons += 1;
             if cursor.cons < end && (cursor.cons - start) % RELEASE_PERIOD == 0 {
-                self.release(regs, cursor)?;
+                self.release(regs, &cursor)?;
             }
         }
         if pending == 0 && !overflowed {
             return Ok(Drained::default());
         }
         cursor.overflow = word & Ring::OVERFLOW;
-        self.release(regs, cursor)?;
+        self.release(regs, &cursor)?;
 
         Ok(Drained {
             entries: end - start,
@@ -167,6 +186,7 @@ where
         // The entries' loads are complete before the hardware may overwrite them. `writel()` orders
         // stores only.
         dma_mb(Full);
+        self.cursor.set(cursor);
         Self::set_cons(regs, self.ring.acknowledge(cursor.cons, cursor.overflow))
     }
 }

@@ -14,9 +14,16 @@ use super::{
             PageRequest, //
         },
     },
+    streams::{
+        Member,
+        Owner, //
+    },
     SmmuV3, //
 };
-use crate::iommu::Instance;
+use crate::{
+    iommu::Instance,
+    trace, //
+};
 use kernel::{
     device::Bound,
     irq::{
@@ -44,14 +51,16 @@ struct Line {
     /// The name in `/proc/interrupts`.
     name: &'static CStr,
     errors: bool,
-    queues: bool,
+    events: bool,
+    requests: bool,
 }
 
 const COMBINED: Line = Line {
     firmware: c"combined",
     name: c"iommu-nested-combined",
     errors: true,
-    queues: true,
+    events: true,
+    requests: true,
 };
 
 const SEPARATE: [Line; 3] = [
@@ -59,19 +68,22 @@ const SEPARATE: [Line; 3] = [
         firmware: c"eventq",
         name: c"iommu-nested-eventq",
         errors: false,
-        queues: true,
+        events: true,
+        requests: false,
     },
     Line {
         firmware: c"priq",
         name: c"iommu-nested-priq",
         errors: false,
-        queues: true,
+        events: false,
+        requests: true,
     },
     Line {
         firmware: c"gerror",
         name: c"iommu-nested-gerror",
         errors: true,
-        queues: false,
+        events: false,
+        requests: false,
     },
 ];
 
@@ -86,7 +98,7 @@ impl ThreadedHandler for Handler {
         let smmu = &self.smmu;
         let error = self.line.errors && smmu.errors.handle(smmu.dev(), &smmu.regs, &smmu.cmdq);
 
-        if self.line.queues {
+        if self.line.events || self.line.requests {
             ThreadedIrqReturn::WakeThread
         } else if error {
             ThreadedIrqReturn::Handled
@@ -96,8 +108,10 @@ impl ThreadedHandler for Handler {
     }
 
     fn handle_threaded(&self) -> IrqReturn {
-        drain_events(&self.smmu);
-        if self.smmu.features.pri {
+        if self.line.events {
+            drain_events(&self.smmu);
+        }
+        if self.line.requests && self.smmu.features.pri {
             drain_page_requests(&self.smmu);
         }
         IrqReturn::Handled
@@ -126,7 +140,7 @@ pub(crate) fn request<'a>(
     for line in SEPARATE {
         if pdev.optional_irq_by_name(line.firmware).is_ok() {
             lines.push(request_line(pdev, smmu, line)?, GFP_KERNEL)?;
-        } else if line.errors || smmu.features.pri || line.firmware != c"priq" {
+        } else if !line.requests || smmu.features.pri {
             dev_warn!(
                 pdev,
                 "firmware describes no interrupt {}: what it stands for will not be noticed\n",
@@ -181,7 +195,7 @@ fn drain_events(smmu: &Instance<SmmuV3>) {
 
 fn handle_event(smmu: &Instance<SmmuV3>, raw: [u64; 4]) {
     let event = Event::decode(raw);
-    let owner = smmu.owner(event.sid);
+    let owner = smmu.streams.owner(event.sid);
 
     // No stall is ever asked for, but an SMMU may be built to stall always.
     if event.stall {
@@ -192,20 +206,38 @@ fn handle_event(smmu: &Instance<SmmuV3>, raw: [u64; 4]) {
         }
     }
 
-    // CAST: Checked when the vDEVICE was made.
     let reported = event.for_guest()
-        && owner.as_ref().is_some_and(|ep| {
-            ep.report(&event, |vsid| {
-                Event::relabel(raw, vsid as u32).map(u64::to_le)
-            })
-        });
+        && owner
+            .as_ref()
+            .is_some_and(|owner| report(owner, &event, raw));
 
     if !reported {
         smmu.event_limit.run(smmu.dev(), || match owner {
-            Some(ep) => dev_err!(ep.dev(), "{event}\n"),
+            Some(Owner { ep, .. }) => dev_err!(ep.dev(), "{event}\n"),
             None => dev_err!(smmu.dev(), "{event} (nobody's StreamID)\n"),
         });
     }
+}
+
+/// Hands `event` of `owner` to its guest, if it belongs to one, `raw` with the device's ID in the
+/// guest. Returns whether it took it.
+fn report(owner: &Owner, event: &Event, raw: [u64; 4]) -> bool {
+    let Some(Member { id, tenant }) = &owner.member else {
+        return false;
+    };
+    // CAST: Checked when the device got its ID.
+    let raw = Event::relabel(raw, *id as u32).map(u64::to_le);
+    let result = tenant.report(*id, &raw);
+
+    // CAST: The number of the event is the low byte of its record.
+    trace::event(
+        owner.ep.dev(),
+        Some(tenant.vmid),
+        (u64::from_le(raw[0]) as u8).into(),
+        event.address,
+        &result,
+    );
+    result.is_ok()
 }
 
 /// Takes page requests off the queue until it is empty. Nobody asked for them: PRI is not enabled

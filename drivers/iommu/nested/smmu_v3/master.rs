@@ -18,7 +18,6 @@ use self::{
 use super::{
     arch::{
         cd::Cd,
-        event::Event,
         guest::VSte,
         ste::{
             S1dss,
@@ -30,10 +29,7 @@ use super::{
         Domain,
         Purpose, //
     },
-    nested::{
-        Guest,
-        Stats, //
-    },
+    nested::Guest,
     tlb::{
         Targets,
         Usage, //
@@ -41,14 +37,12 @@ use super::{
     SmmuV3, //
 };
 use crate::{
-    backend::GuestDevice,
     iommu::{
         FwSpec,
         Instance,
         PciEndpoint, //
     },
-    params::NestingCoherency,
-    trace,
+    params::NestingCoherency, //
 };
 use kernel::{
     device::{
@@ -59,7 +53,6 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::Relaxed,
         Arc,
         Mutex, //
     },
@@ -116,7 +109,8 @@ pub(crate) enum Request<'a> {
     Guest {
         guest: &'a Arc<Guest>,
         vste: &'a VSte,
-        device: Option<GuestDevice<[u64; 4]>>,
+        /// What the guest knows the device by.
+        device: Option<u64>,
     },
 }
 
@@ -128,14 +122,6 @@ struct State {
     pasids: KVec<(u32, Arc<Domain>)>,
     /// ATS is on, at the device and in its entry.
     ats: bool,
-}
-
-/// The guest that a device belongs to.
-#[derive(Clone)]
-struct Owner {
-    /// The device as the guest knows it.
-    device: GuestDevice<[u64; 4]>,
-    stats: Arc<Stats>,
 }
 
 /// The driver's data of a device behind the SMMU.
@@ -155,8 +141,6 @@ pub(crate) struct Master {
     cdtab: CdTable,
     #[pin]
     state: Mutex<State>,
-    #[pin]
-    owner: Mutex<Option<Owner>>,
     _pasids: Pasids,
 }
 
@@ -217,7 +201,6 @@ impl Master {
                 },
                 "Master::state"
             ),
-            owner <- new_mutex!(None, "Master::owner"),
             _pasids: pasids,
         }? Error))
     }
@@ -248,33 +231,6 @@ impl Master {
     /// Whether the device can be given to a guest.
     pub(crate) fn nesting(&self) -> bool {
         self.nesting
-    }
-
-    /// Hands an event of the device to its guest, if it belongs to one. Returns whether it took it.
-    ///
-    /// `raw` is the event with the ID of the device in the guest; what `event` is of it is for the
-    /// record.
-    pub(crate) fn report(&self, event: &Event, raw: impl FnOnce(u64) -> [u64; 4]) -> bool {
-        // Not under the lock: it nests in the group mutex, which must not be held when reporting.
-        let owner = self.owner.lock().clone();
-        let Some(Owner { device, stats }) = owner else {
-            return false;
-        };
-        let raw = raw(device.id);
-        let result = device.events.report(&raw);
-
-        // CAST: The number of the event is the low byte of its record.
-        trace::event(
-            &self.dev,
-            Some(stats.vmid),
-            (u64::from_le(raw[0]) as u8).into(),
-            event.address,
-            &result,
-        );
-        if result.is_ok() {
-            stats.events.fetch_add(1, Relaxed);
-        }
-        result.is_ok()
     }
 
     fn usage(&self, attachment: &Attachment, ats: bool) -> Usage<'_> {

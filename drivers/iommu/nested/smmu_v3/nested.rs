@@ -24,8 +24,8 @@ use super::{
 use crate::{
     backend::{
         Backend,
+        EventSink,
         Failed,
-        GuestDevice,
         GuestDevices, //
     },
     iommu::{
@@ -48,19 +48,30 @@ use kernel::{
 /// A guest context: a second stage, and a VMID for what the guest makes of it.
 pub(crate) struct Guest {
     parent: Arc<Domain>,
-    stats: Arc<Stats>,
+    tenant: Arc<Tenant>,
 }
 
-/// What a guest has had done.
-pub(crate) struct Stats {
+/// What may outlive a guest context: who it was, and what it has had done.
+pub(crate) struct Tenant {
     /// Its VMID.
     pub(crate) vmid: u16,
+    events: Arc<dyn EventSink<[u64; 4]>>,
     /// Invalidation commands that were carried out.
     pub(crate) commands: Atomic<u64>,
     /// Calls that came to a command which was refused.
     pub(crate) refused: Atomic<u64>,
     /// Events that were handed over.
-    pub(crate) events: Atomic<u64>,
+    pub(crate) reported: Atomic<u64>,
+}
+
+impl Tenant {
+    /// Hands over an event of the device that the guest knows by `device`. May sleep. Errors as
+    /// of [`EventSink::report`].
+    pub(crate) fn report(&self, device: u64, event: &[u64; 4]) -> Result {
+        self.events.report(device, event)?;
+        self.reported.fetch_add(1, Relaxed);
+        Ok(())
+    }
 }
 
 impl Guest {
@@ -71,12 +82,12 @@ impl Guest {
 
     /// The guest's VMID.
     pub(crate) fn vmid(&self) -> u16 {
-        self.stats.vmid
+        self.tenant.vmid
     }
 
-    /// What the guest has had done.
-    pub(crate) fn stats(&self) -> &Arc<Stats> {
-        &self.stats
+    /// What may outlive the guest context.
+    pub(crate) fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
     }
 }
 
@@ -86,7 +97,7 @@ impl Drop for Guest {
 
         smmu.guests
             .lock()
-            .retain(|stats| !Arc::ptr_eq(stats, &self.stats));
+            .retain(|tenant| !Arc::ptr_eq(tenant, &self.tenant));
         self.parent.targets().remove_guest(self.vmid());
         smmu.vmids.give(self.vmid());
     }
@@ -106,32 +117,37 @@ impl Backend for SmmuV3 {
         ep.nesting()
     }
 
-    fn new_guest(iommu: &Instance<Self>, parent: &Arc<Domain>) -> Result<Arc<Guest>> {
+    fn new_guest(
+        iommu: &Instance<Self>,
+        parent: &Arc<Domain>,
+        events: Arc<dyn EventSink<[u64; 4]>>,
+    ) -> Result<Arc<Guest>> {
         if parent.purpose() != Purpose::NestParent || !core::ptr::eq(iommu, &**parent.smmu()) {
             return Err(EINVAL);
         }
 
         let vmid = iommu.vmids.take()?;
-        let stats = Stats {
+        let tenant = Tenant {
             vmid,
+            events,
             commands: Atomic::new(0),
             refused: Atomic::new(0),
-            events: Atomic::new(0),
+            reported: Atomic::new(0),
         };
-        let added = Arc::new(stats, GFP_KERNEL_ACCOUNT)
+        let added = Arc::new(tenant, GFP_KERNEL_ACCOUNT)
             .map_err(Error::from)
-            .and_then(|stats| parent.targets().add_guest(vmid).map(|()| stats))
+            .and_then(|tenant| parent.targets().add_guest(vmid).map(|()| tenant))
             .inspect_err(|_| iommu.vmids.give(vmid));
 
         // From here on, dropping it undoes everything.
         let guest = Guest {
             parent: parent.clone(),
-            stats: added?,
+            tenant: added?,
         };
         iommu
             .guests
             .lock()
-            .push(guest.stats.clone(), GFP_KERNEL_ACCOUNT)?;
+            .push(guest.tenant.clone(), GFP_KERNEL_ACCOUNT)?;
         Ok(Arc::new(guest, GFP_KERNEL_ACCOUNT)?)
     }
 
@@ -147,7 +163,7 @@ impl Backend for SmmuV3 {
         ep: &Endpoint<Self>,
         guest: &Arc<Guest>,
         vste: &VSte,
-        device: Option<GuestDevice<[u64; 4]>>,
+        device: Option<u64>,
     ) -> Result {
         ep.attach(Request::Guest {
             guest,
@@ -176,11 +192,11 @@ impl Backend for SmmuV3 {
             Err(failed) => (failed.done, Err(failed.error)),
         };
         if verdict.is_err() && done == admitted.len() {
-            guest.stats.refused.fetch_add(1, Relaxed);
+            guest.tenant.refused.fetch_add(1, Relaxed);
         }
 
         // CAST: Numbers of not more than a block; an opcode is a byte.
-        guest.stats.commands.fetch_add(done as u64, Relaxed);
+        guest.tenant.commands.fetch_add(done as u64, Relaxed);
         trace::invalidate(
             Some(guest.vmid()),
             (first as u8).into(),

@@ -86,11 +86,11 @@ impl Driver for SmmuV3 {
     }
 
     fn added(ep: &Arc<Endpoint<Self>>) -> Result {
-        ep.iommu().adopt(ep)
+        ep.iommu().streams.adopt(ep)
     }
 
     fn release(ep: &Endpoint<Self>) {
-        ep.iommu().forget(ep.sids());
+        ep.iommu().streams.forget(ep.sids());
     }
 
     fn capable(ep: &Endpoint<Self>, cap: Capability) -> bool {

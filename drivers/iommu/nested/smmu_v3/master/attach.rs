@@ -5,18 +5,20 @@
 use super::{
     Attachment,
     Master,
-    Owner,
     Request,
     State, //
 };
 use crate::{
-    smmu_v3::arch::{
-        cd::Cd,
-        guest::VSteKind,
-        ste::{
-            S1dss,
-            Ste, //
+    smmu_v3::{
+        arch::{
+            cd::Cd,
+            guest::VSteKind,
+            ste::{
+                S1dss,
+                Ste, //
+            },
         },
+        streams::Member, //
     },
     trace,
 };
@@ -27,7 +29,7 @@ struct Plan {
     attachment: Attachment,
     ste: Ste,
     ats: bool,
-    owner: Option<Owner>,
+    member: Option<Member>,
 }
 
 impl Master {
@@ -67,8 +69,8 @@ impl Master {
         trace::attach(&self.dev, guest, &result);
         match result {
             Ok(()) => {
-                // Events from here on are the new owner's.
-                *self.owner.lock() = plan.owner;
+                // Events from here on are the new guest's.
+                self.smmu.streams.assign(&self.sids, plan.member);
                 self.start_ats(&mut state, plan.ats, None);
                 self.settle(&mut state, plan.attachment, plan.ats, moves);
                 Ok(())
@@ -77,7 +79,7 @@ impl Master {
                 // What the hardware has seen of this is unknown; the entry in memory blocks.
                 self.stop_ats(&mut state, false);
                 let _ = self.write_stes(&Ste::abort());
-                *self.owner.lock() = None;
+                self.smmu.streams.assign(&self.sids, None);
                 if let Some(targets) = plan.attachment.targets().filter(|_| moves) {
                     targets.leave(&self.usage(&plan.attachment, plan.ats));
                 }
@@ -95,7 +97,7 @@ impl Master {
             attachment,
             ste,
             ats,
-            owner: None,
+            member: None,
         };
 
         Ok(match request {
@@ -135,9 +137,9 @@ impl Master {
                     VSteKind::Abort | VSteKind::Invalid => false,
                 };
                 let ats = wanted && self.ats_capable;
-                let owner = device.map(|device| Owner {
-                    device,
-                    stats: guest.stats().clone(),
+                let member = device.map(|id| Member {
+                    id,
+                    tenant: guest.tenant().clone(),
                 });
                 let ste = Ste::nested(features, vste, &stage2, guest.vmid(), ats);
                 let [word0, word1, ..] = *ste.words();
@@ -147,7 +149,7 @@ impl Master {
                     attachment: Attachment::Guest(guest.clone()),
                     ste,
                     ats,
-                    owner,
+                    member,
                 }
             }
         })

@@ -9,6 +9,9 @@
 //! entries are on the way. A run stays in one piece and in order, and so do the runs of one
 //! producer.
 //!
+//! Registers are slow to read, and who reads one holds up who writes one. So the others do not ask
+//! the hardware before the owner has told it, and not before he had the time to ask it for them.
+//!
 //! Between its claim and its mark a producer must not be interrupted, since an owner waits for it,
 //! perhaps in an interrupt on the same CPU. Nobody waits for hardware in between.
 //!
@@ -51,6 +54,10 @@ use crate::sync::{
     Relaxed,
     Release, //
 };
+
+/// How often one who is no owner looks in memory for what the owner has found out, before asking
+/// the hardware: about as long as reading a register takes.
+const LOOKS: u32 = if cfg!(loom) { 1 } else { 64 };
 
 /// In `claimed`: there is an owner who will see to all that is claimed now.
 const OWNED: u64 = 1;
@@ -219,14 +226,15 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
 
     /// Hands a run over, whose entries are written.
     ///
-    /// `tell` gives the hardware a new producer position, or isn't called as somebody else's is.
+    /// `tell` gives the hardware a new producer position, which is returned, or isn't called as
+    /// there is another owner.
     #[inline]
-    pub(crate) fn publish(&self, claim: Claim, tell: impl FnOnce(u64)) {
+    pub(crate) fn publish(&self, claim: Claim, tell: impl FnOnce(u64)) -> Option<u64> {
         let Range { start, end } = claim.run;
 
         self.mark(start).store(end, Release);
         if !claim.owner {
-            return;
+            return None;
         }
 
         while self.published.load(Acquire) != start {
@@ -244,6 +252,23 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
 
         tell(all);
         self.published.store(all, Release);
+        Some(all)
+    }
+
+    /// Waits until the owner has told the hardware of all below `end`, and a moment longer for what
+    /// he learns from it. Returns as [`Self::retired`] does.
+    #[cold]
+    pub(crate) fn follow(&self, end: u64) -> u64 {
+        while self.published.load(Relaxed) < end {
+            relax();
+        }
+        for _ in 0..LOOKS {
+            if self.retired.load(Relaxed) >= end {
+                break;
+            }
+            relax();
+        }
+        self.retired()
     }
 
     #[inline]
@@ -279,6 +304,7 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
 
     /// Makes room: the hardware is done with all positions below `pos`, which was
     /// [located](Self::locate).
+    #[cold]
     pub(crate) fn retire(&self, pos: u64) {
         let mut retired = self.retired.load(Relaxed);
 
@@ -306,7 +332,8 @@ mod tests {
     /// Publishes, and returns what the hardware was told, if it was.
     fn publish(producers: &Producers<&[Atomic<u64>]>, claim: Claim) -> Option<u64> {
         let mut told = None;
-        producers.publish(claim, |prod| told = Some(prod));
+        let published = producers.publish(claim, |prod| told = Some(prod));
+        assert_eq!(published, told);
         told
     }
 
@@ -375,7 +402,9 @@ mod tests {
         assert_eq!(third.and_then(|claim| publish(&producers, claim)), None);
         assert_eq!(first.and_then(|claim| publish(&producers, claim)), Some(4));
 
+        assert_eq!(producers.follow(3), 0);
         producers.retire(4);
+        assert_eq!(producers.follow(3), 4);
         assert_eq!(claim(&producers, 1), Some(4..5));
     }
 

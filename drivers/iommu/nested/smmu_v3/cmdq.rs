@@ -235,7 +235,8 @@ impl CmdQueue {
     /// Waits for room, if need be. Errors as in [`Failed`]; what came before the error is queued.
     pub(crate) fn submit(&self, cmds: &[Cmd]) -> Result {
         for run in cmds.chunks(self.run_max) {
-            self.regs.with(|regs| self.post(regs, run, false))??;
+            self.regs
+                .with(|regs| self.post(regs, run, false).map(|_| ()))??;
         }
         Ok(())
     }
@@ -285,8 +286,11 @@ impl CmdQueue {
         let (run, pos) = self
             .regs
             .with(|regs| {
-                let run = self.post(regs, cmds, true)?;
-                let (pos, _) = self.locate(regs, run.end);
+                let (run, told) = self.post(regs, cmds, true)?;
+                let pos = match told {
+                    Some(told) => self.ask(regs, &run, told),
+                    None => 0,
+                };
 
                 Ok((run, pos))
             })
@@ -320,10 +324,27 @@ impl CmdQueue {
         }
     }
 
-    /// Writes `cmds`, followed by a CMD_SYNC if `sync`, and tells the hardware. Returns their
-    /// positions.
+    /// Where the hardware is. The caller has told it of all below `told`, and lets those know whose
+    /// commands are among that.
     #[inline]
-    fn post(&self, regs: Present<'_>, cmds: impl Commands, sync: bool) -> Result<Range<u64>> {
+    fn ask(&self, regs: Present<'_>, run: &Range<u64>, told: u64) -> u64 {
+        let (pos, _) = self.locate(regs, told);
+
+        if told != run.end {
+            self.producers.retire(pos);
+        }
+        pos
+    }
+
+    /// Writes `cmds`, followed by a CMD_SYNC if `sync`. Returns their positions, and the position
+    /// that the hardware was told, unless another submitter tells it.
+    #[inline]
+    fn post(
+        &self,
+        regs: Present<'_>,
+        cmds: impl Commands,
+        sync: bool,
+    ) -> Result<(Range<u64>, Option<u64>)> {
         let sync = (sync || self.force_sync).then_some(Cmd::sync(SyncSignal::None));
         // CAST: `usize` to `u64` keeps the value.
         let slots = cmds.len() as u64 + u64::from(sync.is_some());
@@ -343,10 +364,10 @@ impl CmdQueue {
         self.entries.write_ring(next, sync.into_iter().map(words));
 
         dma_mb(Write);
-        self.producers.publish(claim, |prod| {
+        let told = self.producers.publish(claim, |prod| {
             regs.write(regs::CMDQ_PROD::from(self.ring.word(prod)));
         });
-        Ok(run)
+        Ok((run, told))
     }
 
     /// Claims once what the hardware is done with is known to be free, if need be in turn.
@@ -370,6 +391,11 @@ impl CmdQueue {
     /// Waits until the hardware is past all positions below `end`.
     #[cold]
     fn wait(&self, end: u64) -> Result {
+        // Who told the hardware himself does not wait for it long here.
+        if self.producers.follow(end) >= end {
+            return Ok(());
+        }
+
         let mut patience = Patience::new();
 
         loop {

@@ -93,8 +93,9 @@ impl Machine {
             .locate(claimed, || self.cons.load(Acquire) as u32)
     }
 
-    /// Submits `entries` as one run. Returns its positions.
-    fn submit(&self, entries: &[u64]) -> Range<u64> {
+    /// Submits `entries` as one run. Returns its positions, and what the hardware was told, if it
+    /// was.
+    fn submit(&self, entries: &[u64]) -> (Range<u64>, Option<u64>) {
         let slots = entries.len() as u64;
         let claim = self.producers.claim(slots).unwrap_or_else(|| {
             let claim = self.producers.claim_in_turn(slots, || {
@@ -110,17 +111,26 @@ impl Machine {
         for (pos, entry) in run.clone().zip(entries) {
             self.entry(pos).store(*entry, Relaxed);
         }
-        self.producers.publish(claim, |prod| {
+        let told = self.producers.publish(claim, |prod| {
             self.prod.store(self.ring.word(prod).into(), Release);
         });
-        run
+        (run, told)
     }
 
     /// Waits until the hardware is past `run`, and deals with errors meanwhile.
-    fn wait(&self, run: &Range<u64>) -> Verdict {
-        loop {
+    fn wait(&self, (run, told): (Range<u64>, Option<u64>)) -> Verdict {
+        let mut pos = match told {
+            Some(_) => 0,
+            None => self.producers.follow(run.end),
+        };
+
+        while pos < run.end {
             self.run();
-            if self.locate(run.end) >= run.end {
+            pos = self.locate(run.end);
+            if told.is_some_and(|told| told != run.end) {
+                self.producers.retire(pos);
+            }
+            if pos >= run.end {
                 break;
             }
             if self.hardware.load(Acquire) & STOPPED != 0 {
@@ -130,7 +140,7 @@ impl Machine {
         }
         match self.faulted.load(Relaxed) <= run.start {
             true => Verdict::Executed,
-            false => self.faults.lock().unwrap().verdict(run),
+            false => self.faults.lock().unwrap().verdict(&run),
         }
     }
 
@@ -223,9 +233,9 @@ fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
 /// Submits `runs` one after the other and waits for each.
 fn submit_all(machine: &Machine, runs: &[&[u64]]) {
     for entries in runs {
-        let run = machine.submit(entries);
+        let submitted = machine.submit(entries);
 
-        assert_eq!(machine.wait(&run), Verdict::Executed);
+        assert_eq!(machine.wait(submitted), Verdict::Executed);
     }
 }
 
@@ -265,6 +275,22 @@ fn three_producers() {
             other.join().unwrap();
         }
         assert!(is_made_of(&machine.executed(), &[&[10], &[20], &[30]]));
+    });
+}
+
+/// Who was not the owner takes the owner's word for it that the hardware is done.
+#[test]
+fn a_follower_believes_the_owner() {
+    explore(2, || {
+        let machine = Arc::new(Machine::new(2));
+        let other = producer(&machine, &[&[20]]);
+        let (run, told) = machine.submit(&[10]);
+
+        if told.is_none() && machine.producers.follow(run.end) >= run.end {
+            // What the hardware did with the entry came before.
+            assert!(machine.cons.load(Relaxed) as u32 == machine.ring.word(run.end));
+        }
+        other.join().unwrap();
     });
 }
 
@@ -317,10 +343,10 @@ fn an_error_is_its_submitters() {
     explore(2, || {
         let machine = Arc::new(Machine::new(2));
         let other = producer(&machine, &[&[20]]);
-        let run = machine.submit(&[10, BAD]);
-        let expected = Verdict::Faulted(run.start + 1, Fault::Rejected);
+        let submitted = machine.submit(&[10, BAD]);
+        let expected = Verdict::Faulted(submitted.0.start + 1, Fault::Rejected);
 
-        assert_eq!(machine.wait(&run), expected);
+        assert_eq!(machine.wait(submitted), expected);
         other.join().unwrap();
         assert!(is_made_of(&machine.executed(), &[&[10, SKIPPED], &[20]]));
     });

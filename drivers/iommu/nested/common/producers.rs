@@ -51,12 +51,13 @@ use crate::sync::{
     relax,
     Acquire,
     Atomic,
+    Backoff,
     Relaxed,
     Release, //
 };
 
-/// How often one who is no owner looks in memory for what the owner has found out, before asking
-/// the hardware: about as long as reading a register takes.
+/// How often to look in memory for what another CPU is about to do: about as long as it takes to
+/// read a register.
 const LOOKS: u32 = if cfg!(loom) { 1 } else { 64 };
 
 /// In `claimed`: there is an owner who will see to all that is claimed now.
@@ -237,17 +238,13 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
             return None;
         }
 
-        while self.published.load(Acquire) != start {
-            relax();
+        if self.published.load(Acquire) != start {
+            self.await_predecessor(start);
         }
         // From here on, the next to claim is the next owner.
         let all = self.claimed.fetch_sub(OWNED, Relaxed) / 2;
-        let mut written = end;
-        while written != all {
-            match self.mark(written).load(Acquire) {
-                end if end > written => written = end,
-                _ => relax(),
-            }
+        if all != end {
+            self.await_marks(end..all);
         }
 
         tell(all);
@@ -255,12 +252,35 @@ impl<M: Deref<Target = [Atomic<u64>]>> Producers<M> {
         Some(all)
     }
 
+    #[cold]
+    fn await_predecessor(&self, start: u64) {
+        let mut backoff = Backoff::new(LOOKS);
+
+        while self.published.load(Acquire) != start {
+            backoff.wait();
+        }
+    }
+
+    /// Waits until `runs`, which were claimed, are written.
+    #[cold]
+    fn await_marks(&self, mut runs: Range<u64>) {
+        let mut backoff = Backoff::new(LOOKS);
+
+        while !runs.is_empty() {
+            match self.mark(runs.start).load(Acquire) {
+                end if end > runs.start => runs.start = end,
+                _ => backoff.wait(),
+            }
+        }
+    }
+
     /// Waits until the owner has told the hardware of all below `end`, and a moment longer for what
     /// he learns from it. Returns as [`Self::retired`] does.
     #[cold]
     pub(crate) fn follow(&self, end: u64) -> u64 {
+        let mut backoff = Backoff::new(LOOKS);
         while self.published.load(Relaxed) < end {
-            relax();
+            backoff.wait();
         }
         for _ in 0..LOOKS {
             if self.retired.load(Relaxed) >= end {

@@ -17,6 +17,19 @@ use std::sync::atomic;
 
 use std::marker::PhantomData;
 
+/// How to wait for another thread.
+pub(crate) struct Backoff;
+
+impl Backoff {
+    pub(crate) const fn new(_eager: u32) -> Self {
+        Self
+    }
+
+    pub(crate) fn wait(&mut self) {
+        relax();
+    }
+}
+
 /// Nothing but atomicity.
 pub(crate) struct Relaxed;
 /// Comes before what follows.

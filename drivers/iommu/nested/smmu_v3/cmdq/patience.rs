@@ -4,14 +4,14 @@
 
 use kernel::{
     prelude::*,
-    processor::cpu_relax,
     time::{
-        delay::udelay,
         Delta,
         Instant,
         Monotonic, //
     }, //
 };
+
+use crate::sync::Backoff;
 
 /// How long the hardware may make no progress before a submitter gives up.
 pub(super) const TIMEOUT: Delta = Delta::from_secs(1);
@@ -20,16 +20,11 @@ pub(super) const TIMEOUT: Delta = Delta::from_secs(1);
 /// the one who is about to tell the hardware more.
 const EAGER_LOOKS: u32 = 10;
 
-/// The longest time between two looks; it doubles from a microsecond on.
-const LOOK_PERIOD_MAX: u32 = 16;
-
 /// How a submitter waits for the hardware: eagerly first, then with pauses, and not forever.
 pub(super) struct Patience {
     seen: u64,
     since: Instant<Monotonic>,
-    looks: u32,
-    /// In microseconds.
-    period: u32,
+    backoff: Backoff,
 }
 
 impl Patience {
@@ -37,8 +32,7 @@ impl Patience {
         Self {
             seen: 0,
             since: Instant::now(),
-            looks: 0,
-            period: 1,
+            backoff: Backoff::new(EAGER_LOOKS),
         }
     }
 
@@ -52,13 +46,7 @@ impl Patience {
             return Err(ETIMEDOUT);
         }
 
-        if self.looks < EAGER_LOOKS {
-            self.looks += 1;
-            cpu_relax();
-        } else {
-            udelay(Delta::from_micros(self.period.into()));
-            self.period = (2 * self.period).min(LOOK_PERIOD_MAX);
-        }
+        self.backoff.wait();
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ TEST_F_TIMEOUT(exhaustion, stage2, 300)
 /* A virtual IOMMU has a VMID once something is configured with it. */
 TEST_F_TIMEOUT(exhaustion, viommu, 300)
 {
-	static const __u64 ste[2] = { STE0_V | STE0_CONFIG(STE_CONFIG_BYPASS) };
+	const __u64 ste[2] = { STE0_V | STE0_CONFIG(STE_CONFIG_BYPASS) };
 	struct host *host = &self->host;
 	__u32 viommu, nested;
 	struct vm vm;

@@ -12,10 +12,7 @@ use kernel::{
         attrs::DMA_ATTR_NO_WARN,
         Coherent, //
     },
-    io::{
-        io_read,
-        io_write, //
-    },
+    io::io_write,
     prelude::*, //
 };
 
@@ -73,14 +70,6 @@ impl<const N: usize> Table<N> {
         self.0.dma_address()
     }
 
-    /// Loads word `word` of entry `entry`. `ERANGE` if there is no such word.
-    pub fn load(&self, entry: usize, word: usize) -> Result<u64> {
-        Ok(u64::from_le(io_read!(
-            &self.0,
-            [try: entry][try: word]
-        )))
-    }
-
     /// Stores word `word` of entry `entry`. `ERANGE` if there is no such word.
     pub fn store(&self, entry: usize, word: usize, value: u64) -> Result {
         io_write!(&self.0, [try: entry][try: word], value.to_le());
@@ -89,12 +78,7 @@ impl<const N: usize> Table<N> {
 
     /// Loads entry `entry`, each word once, from the first to the last.
     pub fn read(&self, entry: usize) -> Result<[u64; N]> {
-        let mut words = [0; N];
-
-        for (i, word) in words.iter_mut().enumerate() {
-            *word = self.load(entry, i)?;
-        }
-        Ok(words)
+        Ok(self.entry(entry)?.read())
     }
 
     /// Entry `index`. `ERANGE` if there is no such entry.
@@ -156,7 +140,12 @@ pub struct Entry<'a, const N: usize> {
 }
 
 impl<const N: usize> Entry<'_, N> {
-    /// Loads word `i`, as [`Table::load`] does.
+    /// Loads the entry, each word once, from the first to the last.
+    pub fn read(&self) -> [u64; N] {
+        core::array::from_fn(|i| self.load(i))
+    }
+
+    /// Loads word `i`.
     #[inline]
     pub fn load(&self, i: usize) -> u64 {
         assert!(i < N);

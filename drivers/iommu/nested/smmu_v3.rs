@@ -31,6 +31,7 @@ pub(crate) mod evtq;
 pub(crate) mod gerror;
 pub(crate) mod ids;
 pub(crate) mod irq;
+mod levels;
 mod log;
 pub(crate) mod master;
 pub(crate) mod nested;

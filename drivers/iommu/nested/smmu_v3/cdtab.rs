@@ -13,14 +13,7 @@ use kernel::{
     },
     new_mutex,
     prelude::*,
-    rbtree::RBTree,
-    sync::{
-        barrier::{
-            dma_mb,
-            Write, //
-        },
-        Mutex, //
-    }, //
+    sync::Mutex, //
 };
 
 use super::{
@@ -37,6 +30,7 @@ use super::{
         }, //
     },
     cmdq::CmdQueue,
+    levels::Levels,
     slot::EntrySlot, //
 };
 use crate::{
@@ -51,14 +45,7 @@ use crate::{
 /// used for.
 const SPLIT: u32 = 10;
 
-enum Form {
-    Linear(Table<8>),
-    TwoLevel {
-        l1: Table<1>,
-        /// The level 2 tables by index of their level 1 descriptor.
-        l2: RBTree<u32, Table<8>>,
-    },
-}
+type Entries = Levels<SPLIT>;
 
 /// The context descriptor table of one endpoint, which may have several StreamIDs.
 ///
@@ -69,7 +56,7 @@ enum Form {
 pub(crate) struct CdTable {
     config: CdTableConfig,
     #[pin]
-    form: Mutex<Form>,
+    entries: Mutex<Entries>,
 }
 
 impl CdTable {
@@ -86,39 +73,31 @@ impl CdTable {
         let two_level = features.two_level_cdtab && ssid_bits > SPLIT;
 
         pin_init::pin_init_scope(move || {
-            let (form, config) = match two_level {
+            let (entries, fmt, s1cdmax) = match two_level {
                 true => {
                     let l1 = Table::zeroed(dev, ssid_bits - SPLIT)?;
-                    let config = CdTableConfig {
-                        addr: l1.address(),
-                        fmt: S1Fmt::TwoLevel64K,
-                        s1cdmax: ssid_bits as u8,
-                    };
 
-                    (
-                        Form::TwoLevel {
-                            l1,
-                            l2: RBTree::new(),
-                        },
-                        config,
-                    )
+                    (Entries::two(l1), S1Fmt::TwoLevel64K, ssid_bits)
                 }
                 false => {
                     let s1cdmax = ssid_bits.min(SPLIT);
-                    let table = Table::zeroed(dev, s1cdmax)?;
-                    let config = CdTableConfig {
-                        addr: table.address(),
-                        fmt: S1Fmt::Linear,
-                        s1cdmax: s1cdmax as u8,
-                    };
 
-                    (Form::Linear(table), config)
+                    (
+                        Entries::Linear(Table::zeroed(dev, s1cdmax)?),
+                        S1Fmt::Linear,
+                        s1cdmax,
+                    )
                 }
             };
 
             Ok(try_pin_init!(Self {
-                config,
-                form <- new_mutex!(form, "CdTable::form"),
+                config: CdTableConfig {
+                    addr: entries.address(),
+                    fmt,
+                    // CAST: At most 20.
+                    s1cdmax: s1cdmax as u8,
+                },
+                entries <- new_mutex!(entries, "CdTable::entries"),
             }? Error))
         })
     }
@@ -133,23 +112,10 @@ impl CdTable {
     /// `dev` is the SMMU. May sleep. `ERANGE` if the table does not cover `ssid`, `ENOMEM`.
     pub(crate) fn ensure(&self, dev: &Device<Bound>, ssid: u32) -> Result {
         self.check(ssid)?;
-        match &mut *self.form.lock() {
-            Form::Linear(_) => Ok(()),
-            Form::TwoLevel { l1, l2 } => {
-                let index = ssid >> SPLIT;
-
-                if l2.get(&index).is_some() {
-                    return Ok(());
-                }
-
-                let table = Table::zeroed(dev, SPLIT)?;
-                let descriptor = l1_descriptor(table.address());
-                l2.try_create_and_insert(index, table, GFP_KERNEL)?;
-                // The descriptors are invalid before the hardware can find them.
-                dma_mb(Write);
-                l1.store(index as usize, 0, descriptor)
-            }
-        }
+        // Descriptors of zeros are invalid.
+        self.entries
+            .lock()
+            .ensure(dev, ssid, |table| Ok(l1_descriptor(table.address())))
     }
 
     /// Changes the descriptor of `ssid` for all of the endpoint's StreamIDs, `sids`, without an
@@ -167,11 +133,10 @@ impl CdTable {
         cmdq: &CmdQueue,
     ) -> Result<Transition> {
         self.check(ssid)?;
-        let form = self.form.lock();
-        let (table, index) = form.find(ssid)?;
+        let entries = self.entries.lock();
         // The level 1 descriptor may have been cached before it led to this table.
-        let leaf = matches!(*form, Form::Linear(_));
-        let mut slot = EntrySlot::new(table.entry(index)?, || {
+        let leaf = entries.is_linear();
+        let mut slot = EntrySlot::new(entries.entry(ssid)?, || {
             let mut batch = cmdq.batch();
 
             for sid in sids {
@@ -189,20 +154,6 @@ impl CdTable {
         match ssid >> self.config.s1cdmax {
             0 => Ok(()),
             _ => Err(ERANGE),
-        }
-    }
-}
-
-impl Form {
-    /// The table with the descriptor of `ssid`, and the descriptor's index there.
-    fn find(&self, ssid: u32) -> Result<(&Table<8>, usize)> {
-        match self {
-            Self::Linear(table) => Ok((table, ssid as usize)),
-            Self::TwoLevel { l2, .. } => {
-                let table = l2.get(&(ssid >> SPLIT)).ok_or(ENOENT)?;
-
-                Ok((table, (ssid & ((1 << SPLIT) - 1)) as usize))
-            }
         }
     }
 }

@@ -14,14 +14,7 @@ use kernel::{
     },
     new_mutex,
     prelude::*,
-    rbtree::RBTree,
-    sync::{
-        barrier::{
-            dma_mb,
-            Write, //
-        },
-        Mutex, //
-    }, //
+    sync::Mutex, //
 };
 
 use super::{
@@ -34,6 +27,7 @@ use super::{
         }, //
     },
     cmdq::CmdQueue,
+    levels::Levels,
     regs::{
         self,
         STRTAB_BASE,
@@ -59,14 +53,7 @@ const L1_LOG2_MAX: u32 = 17;
 const FMT_LINEAR: u32 = 0;
 const FMT_TWO_LEVEL: u32 = 1;
 
-enum Form {
-    Linear(Table<8>),
-    TwoLevel {
-        l1: Table<1>,
-        /// The level 2 tables by index of their level 1 descriptor.
-        l2: RBTree<u32, Table<8>>,
-    },
-}
+type Entries = Levels<SPLIT>;
 
 /// The stream table of one SMMU.
 ///
@@ -81,7 +68,7 @@ pub(crate) struct StreamTable {
     sid_bits: u32,
     two_level: bool,
     #[pin]
-    form: Mutex<Form>,
+    entries: Mutex<Entries>,
 }
 
 impl StreamTable {
@@ -97,9 +84,9 @@ impl StreamTable {
         let wanted = features.sid_bits;
 
         pin_init::pin_init_scope(move || {
-            let (form, address, sid_bits) = match two_level {
-                true => Form::two_level(dev, wanted)?,
-                false => Form::linear(dev, wanted)?,
+            let (entries, sid_bits) = match two_level {
+                true => two_levels(dev, wanted)?,
+                false => one_level(dev, wanted)?,
             };
 
             if sid_bits < wanted {
@@ -111,10 +98,10 @@ impl StreamTable {
                 );
             }
             Ok(try_pin_init!(Self {
-                address,
+                address: entries.address(),
                 sid_bits,
                 two_level,
-                form <- new_mutex!(form, "StreamTable::form"),
+                entries <- new_mutex!(entries, "StreamTable::entries"),
             }? Error))
         })
     }
@@ -141,34 +128,19 @@ impl StreamTable {
     /// `dev` is the SMMU. May sleep. `ERANGE` if the table does not cover `sid`, `ENOMEM`.
     pub(crate) fn ensure(&self, dev: &Device<Bound>, sid: u32) -> Result {
         self.check(sid)?;
-        match &mut *self.form.lock() {
-            Form::Linear(_) => Ok(()),
-            Form::TwoLevel { l1, l2 } => {
-                let index = sid >> SPLIT;
-
-                if l2.get(&index).is_some() {
-                    return Ok(());
-                }
-
-                let table = Table::zeroed(dev, SPLIT)?;
-                fill(&table, 1 << SPLIT)?;
-                let descriptor = l1_descriptor(table.address());
-                l2.try_create_and_insert(index, table, GFP_KERNEL)?;
-                // The entries abort before the hardware can find them.
-                dma_mb(Write);
-                l1.store(index as usize, 0, descriptor)
-            }
-        }
+        self.entries.lock().ensure(dev, sid, |table| {
+            fill(table, 1 << SPLIT)?;
+            Ok(l1_descriptor(table.address()))
+        })
     }
 
     /// The entry of `sid`. May sleep. `ERANGE` if the table does not cover it, `ENOENT` if
     /// [`Self::ensure`] was not called for it.
     pub(crate) fn read(&self, sid: u32) -> Result<Ste> {
         self.check(sid)?;
-        let form = self.form.lock();
-        let (table, index) = form.find(sid)?;
+        let entries = self.entries.lock();
 
-        Ok(Ste::from_words(table.read(index)?))
+        Ok(Ste::from_words(entries.entry(sid)?.read()))
     }
 
     /// Changes the entry of `sid`, without an interruption of traffic where the architecture
@@ -178,11 +150,10 @@ impl StreamTable {
     /// old entry: the table has the new one even so.
     pub(crate) fn write(&self, sid: u32, ste: &Ste, cmdq: &CmdQueue) -> Result<Transition> {
         self.check(sid)?;
-        let form = self.form.lock();
-        let (table, index) = form.find(sid)?;
+        let entries = self.entries.lock();
         // The level 1 descriptor may have been cached before it led to this table.
         let forget = [Cmd::cfgi_ste(sid, !self.two_level)];
-        let mut slot = EntrySlot::new(table.entry(index)?, || Ok(cmdq.submit_sync(&forget[..])?));
+        let mut slot = EntrySlot::new(entries.entry(sid)?, || Ok(cmdq.submit_sync(&forget[..])?));
         let transition = entry::write::<SteLayout, _, 8>(&mut slot, ste.words());
 
         slot.status()?;
@@ -197,34 +168,19 @@ impl StreamTable {
     }
 }
 
-impl Form {
-    fn linear(dev: &Device<Bound>, sid_bits: u32) -> Result<(Self, u64, u32)> {
-        let (table, sid_bits) = Table::zeroed_or_smaller(dev, sid_bits, SPLIT.min(sid_bits))?;
+/// A linear table for that many bits of StreamID, or fewer: returned, too.
+fn one_level(dev: &Device<Bound>, sid_bits: u32) -> Result<(Entries, u32)> {
+    let (table, sid_bits) = Table::zeroed_or_smaller(dev, sid_bits, SPLIT.min(sid_bits))?;
 
-        fill(&table, 1 << sid_bits)?;
-        let address = table.address();
-        Ok((Self::Linear(table), address, sid_bits))
-    }
+    fill(&table, 1 << sid_bits)?;
+    Ok((Entries::Linear(table), sid_bits))
+}
 
-    fn two_level(dev: &Device<Bound>, sid_bits: u32) -> Result<(Self, u64, u32)> {
-        let (l1, log2) = Table::zeroed_or_smaller(dev, (sid_bits - SPLIT).min(L1_LOG2_MAX), 0)?;
-        let address = l1.address();
-        let l2 = RBTree::new();
+/// The same with two levels.
+fn two_levels(dev: &Device<Bound>, sid_bits: u32) -> Result<(Entries, u32)> {
+    let (l1, log2) = Table::zeroed_or_smaller(dev, (sid_bits - SPLIT).min(L1_LOG2_MAX), 0)?;
 
-        Ok((Self::TwoLevel { l1, l2 }, address, log2 + SPLIT))
-    }
-
-    /// The table with the entry of `sid`, and the entry's index there.
-    fn find(&self, sid: u32) -> Result<(&Table<8>, usize)> {
-        match self {
-            Self::Linear(table) => Ok((table, sid as usize)),
-            Self::TwoLevel { l2, .. } => {
-                let table = l2.get(&(sid >> SPLIT)).ok_or(ENOENT)?;
-
-                Ok((table, (sid & ((1 << SPLIT) - 1)) as usize))
-            }
-        }
-    }
+    Ok((Entries::two(l1), log2 + SPLIT))
 }
 
 /// Makes all `entries` of a table that the hardware does not know yet abort.

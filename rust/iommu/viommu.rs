@@ -275,10 +275,10 @@ impl<V: Operations> Drop for DevicesGuard<'_, V> {
 ///
 /// # Locking
 ///
-/// iommufd's `veventqs_rwsem`, and through it user memory, nests in whatever is held when reporting.
-/// So nothing that is held in an operation of [`Driver`], which the core calls with its group
-/// mutex, may be: the group mutex nests in the locks of interrupt allocation, and those in what a
-/// fault on a mapping of vfio's takes.
+/// iommufd's `veventqs_rwsem`, and through it user memory, nests in what is held when reporting. So
+/// nothing that is held in an operation of [`Driver`], which the core calls with its group mutex,
+/// may be: the group mutex nests in the locks of interrupt allocation, and those in what a fault on
+/// a mapping of vfio's takes.
 ///
 /// # Invariants
 ///

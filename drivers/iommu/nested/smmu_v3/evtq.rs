@@ -73,7 +73,7 @@ impl CursorCell {
     fn get(&self) -> Option<Cursor> {
         let word = self.0.load(Relaxed);
 
-        (word != Self::NONE).then(|| Cursor {
+        (word != Self::NONE).then_some(Cursor {
             cons: word >> 1,
             overflow: if word & 1 != 0 { Ring::OVERFLOW } else { 0 },
         })
@@ -95,7 +95,7 @@ pub(crate) struct Drained {
 /// A queue of entries of WORDS 64-bit words, written by hardware: 4 for the event queue, 2 for the
 /// PRI queue.
 ///
-/// Drained by one thread at a time, which may sleep: that of the one threaded interrupt which stands
+/// Drained by one thread at a time, which may sleep: that of the one threaded interrupt that stands
 /// for the queue.
 pub(crate) struct ReadQueue<const WORDS: usize> {
     ring: Ring,

@@ -152,7 +152,7 @@ impl<B: Abi<Viommu = Viommu<B>>> GuestDevices<B> for VDevices<'_, B> {
 }
 
 impl<E: AsBytes> EventSink<E> for Reporter {
-    fn report(&self, event: &E) -> Result {
+    fn report(&self, _id: u64, event: &E) -> Result {
         Reporter::report(self, event)
     }
 }

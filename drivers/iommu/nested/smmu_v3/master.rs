@@ -247,7 +247,7 @@ impl Master {
             return false;
         };
         let raw = raw(device.id);
-        let result = device.events.report(&raw);
+        let result = device.events.report(device.id, &raw);
 
         // CAST: The number of the event is the low byte of its record.
         trace::event(

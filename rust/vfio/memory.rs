@@ -10,7 +10,13 @@ use kernel::{
     mm::Mm,
     page::PAGE_SIZE,
     prelude::*,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+    }, //
 };
 
 /// How many pages are pinned between one chance for others to run and the next.
@@ -65,6 +71,8 @@ struct Run {
 pub struct Pinned {
     runs: KVVec<Run>,
     write: bool,
+    /// Never to be unpinned.
+    kept: Atomic<bool>,
 }
 
 impl Pinned {
@@ -83,6 +91,7 @@ impl Pinned {
         let mut this = Self {
             runs: KVVec::new(),
             write,
+            kept: Atomic::new(false),
         };
         let mut done = 0;
 
@@ -141,6 +150,11 @@ impl Pinned {
         });
     }
 
+    /// Keeps the pages pinned for good: a device may be able to reach them.
+    pub fn keep(&self) {
+        self.kept.store(true, Relaxed);
+    }
+
     /// The physically contiguous parts in order: where (HPA), and how large in bytes.
     pub fn runs(&self) -> impl Iterator<Item = (PhysAddr, u64)> + '_ {
         self.runs
@@ -151,6 +165,9 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
+        if self.kept.load(Relaxed) {
+            return;
+        }
         for run in &self.runs {
             // SAFETY: Pinned pages, by the type's invariant.
             unsafe {

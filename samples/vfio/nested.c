@@ -239,7 +239,7 @@ int main(int argc, char **argv)
 		.iova = RAM_GPA,
 		.size = RAM_SIZE,
 	};
-	struct vfio_nested_event_fd event_fd = { sizeof(event_fd), 0, 16, 0 };
+	struct vfio_nested_event_fd event_fd = { sizeof(event_fd), 0, 256, 0 };
 	struct vfio_nested_unbind unbind = { .argsz = sizeof(unbind) };
 	struct vfio_nested_event event;
 	volatile void *regs;

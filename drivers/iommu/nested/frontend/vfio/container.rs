@@ -172,7 +172,7 @@ impl<B: Abi> Container<B> {
         let mut state = self.state.lock();
         let stages = self.stages()?;
 
-        if !state.takes(&map.range) {
+        if !state.takes(map) {
             return Err(EINVAL);
         }
         if state.doorbells().any(|gpas| gpas.overlaps(&map.range)) {
@@ -190,6 +190,9 @@ impl<B: Abi> Container<B> {
         let mut state = self.state.lock();
         let stages = self.stages()?;
 
+        if !unmap.all && !state.aligned(unmap.range.start | unmap.range.size) {
+            return Err(EINVAL);
+        }
         state.memory.unmap(&unmap.range, &stages)
     }
 }
@@ -233,21 +236,21 @@ impl<B: Backend> State<B> {
             .min()
     }
 
-    /// Whether there can be memory in all of `range`.
-    fn takes(&self, range: &AddressRange) -> bool {
-        let all = [range.start, range.size];
+    /// Whether there can be such memory.
+    fn takes(&self, map: &MapDma) -> bool {
+        let range = &map.range;
 
         self.last().is_some_and(|last| range.last() <= last)
-            && all.iter().all(|part| part & (self.alignment() - 1) == 0)
+            && self.aligned(range.start | range.size | map.vaddr as u64)
             && !self
                 .groups
                 .iter()
                 .any(|group| group.holes().any(|hole| hole.overlaps(range)))
     }
 
-    /// What the guest's memory is aligned to, in bytes.
-    fn alignment(&self) -> u64 {
-        1 << self.pgsizes().trailing_zeros()
+    /// Whether addresses and sizes, all in one, are aligned to the smallest page.
+    fn aligned(&self, all: u64) -> bool {
+        all & ((1 << self.pgsizes().trailing_zeros()) - 1) == 0
     }
 }
 

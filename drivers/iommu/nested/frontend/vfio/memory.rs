@@ -19,6 +19,7 @@ use crate::{
 };
 use kernel::{
     page::PAGE_SIZE,
+    pr_err_once,
     prelude::*,
     rbtree::{
         RBTree,
@@ -75,7 +76,10 @@ impl Mapping {
             let gpa = self.range.start + done;
             let chunk = (size - done).min(CHUNK - gpa % CHUNK);
 
-            stage.space.unmap(gpa, chunk);
+            if stage.space.unmap(gpa, chunk) != chunk {
+                pr_err_once!("guest memory could not be unmapped, and stays pinned\n");
+                self.pages.keep();
+            }
             done += chunk;
         }
     }

@@ -196,7 +196,10 @@ impl<T: Container> Ops<T> {
         };
 
         T::release(container.as_arc_borrow());
-        CONTAINERS.lock().entries.retain(|entry| entry.key != key.addr());
+        CONTAINERS
+            .lock()
+            .entries
+            .retain(|entry| entry.key != key.addr());
         // SAFETY: The reference that was in the list, and is not any more.
         drop(unsafe { Arc::from_raw(Arc::as_ptr(&container)) });
     }

@@ -54,9 +54,8 @@ pub fn read_start<T: Argument>(arg: usize, len: usize) -> Result<T> {
     }
     let mut out = MaybeUninit::<T>::zeroed();
     // SAFETY: Bytes of `out`, which are all initialised.
-    let bytes = unsafe {
-        core::slice::from_raw_parts_mut(out.as_mut_ptr().cast::<u8>(), size_of::<T>())
-    };
+    let bytes =
+        unsafe { core::slice::from_raw_parts_mut(out.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
 
     UserSlice::new(UserPtr::from_addr(arg), len)
         .reader()
@@ -109,6 +108,19 @@ impl<T: FromBytes, const N: usize> Block<T, N> {
     pub fn read(&mut self, addr: usize, size: usize, count: usize) -> Result<&mut [T]> {
         let elements = self.0.get_mut(..count).ok_or(EINVAL)?;
 
+        if size == size_of::<T>() {
+            let len = size * count;
+            // SAFETY: The bytes of the elements, as ones that need not be initialised.
+            let bytes = unsafe {
+                core::slice::from_raw_parts_mut(elements.as_mut_ptr().cast::<MaybeUninit<u8>>(), len)
+            };
+
+            UserSlice::new(UserPtr::from_addr(addr), len)
+                .reader()
+                .read_raw(bytes)?;
+            // SAFETY: All were copied to, and any bytes are a `T`.
+            return Ok(unsafe { elements.assume_init_mut() });
+        }
         for (i, element) in elements.iter_mut().enumerate() {
             element.write(read_extensible(addr.wrapping_add(i * size), size)?);
         }

@@ -17,11 +17,14 @@ pub mod iommu;
 #[path = "../../../rust/vfio/mod.rs"]
 pub mod vfio;
 
+// Part of what hardware offers is for VFIO's containers only.
+#[cfg_attr(not(CONFIG_IOMMU_NESTED_VFIO), allow(dead_code))]
 mod backend;
 mod common;
 mod frontend;
 mod params;
 mod ratelimit;
+#[cfg_attr(not(CONFIG_IOMMU_NESTED_VFIO), allow(dead_code))]
 mod smmu_v3;
 mod sync;
 mod trace;

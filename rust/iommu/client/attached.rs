@@ -241,7 +241,10 @@ unsafe impl<T: Translation> Send for Attached<T> {}
 unsafe impl<T: Translation> Sync for Attached<T> {}
 
 fn new_handle() -> Result<Handle> {
-    Ok(KBox::new(Opaque::new(pin_init::zeroed()), GFP_KERNEL_ACCOUNT)?)
+    Ok(KBox::new(
+        Opaque::new(pin_init::zeroed()),
+        GFP_KERNEL_ACCOUNT,
+    )?)
 }
 
 impl<T: Translation> Attached<T> {

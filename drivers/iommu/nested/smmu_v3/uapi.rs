@@ -6,12 +6,12 @@ use super::{
     arch::features::RawIds,
     SmmuV3, //
 };
+#[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+use crate::iommu::Instance;
 use crate::{
     frontend::iommufd::Abi,
     iommu::bindings, //
 };
-#[cfg(CONFIG_IOMMU_NESTED_VFIO)]
-use crate::iommu::Instance;
 use kernel::transmute::AsBytes;
 
 impl Abi for SmmuV3 {

@@ -88,7 +88,10 @@ impl Ring {
 
     /// The record `sequence` was read. It may have been lost meanwhile.
     fn was_read(&mut self, sequence: u32) {
-        if self.peek().is_some_and(|oldest| oldest.sequence == sequence) {
+        if self
+            .peek()
+            .is_some_and(|oldest| oldest.sequence == sequence)
+        {
             self.pop();
         }
         self.expected = sequence.wrapping_add(1);
@@ -141,8 +144,11 @@ impl<B: Abi> Events<B> {
             return Err(EINVAL);
         }
         // CAST: `u32` to `usize` widens.
-        let records =
-            KVVec::from_elem(vfio_nested_event::default(), depth as usize, GFP_KERNEL_ACCOUNT)?;
+        let records = KVVec::from_elem(
+            vfio_nested_event::default(),
+            depth as usize,
+            GFP_KERNEL_ACCOUNT,
+        )?;
         let queue = Arc::pin_init(
             pin_init!(Queue {
                 events: self.clone(),
@@ -176,7 +182,9 @@ impl<B: Abi> Events<B> {
 
     /// There will be no more events.
     pub(super) fn end(&self) {
-        if let Some(queue) = &*self.queue.lock() {
+        let queue = self.queue.lock().clone();
+
+        if let Some(queue) = queue {
             queue.ring.lock().ended = true;
             queue.changed.notify_all();
         }

@@ -102,8 +102,7 @@ impl<B: Abi> Container<B> {
     /// - [`EINVAL`]: less room than for the page sizes.
     /// - [`EFAULT`], [`ENOMEM`]
     pub(super) fn get_info(&self, arg: usize) -> Result {
-        const MIN: usize =
-            offset_of!(vfio_iommu_type1_info, iova_pgsizes) + size_of::<u64>();
+        const MIN: usize = offset_of!(vfio_iommu_type1_info, iova_pgsizes) + size_of::<u64>();
         let mut info: vfio_iommu_type1_info = user::read_start(arg, MIN)?;
         let stages = self.stages()?;
         let mut chain = Chain::new();
@@ -143,7 +142,13 @@ impl<B: Backend> State<B> {
         let mut ranges = KVec::new();
 
         if let Some(last) = self.last() {
-            ranges.push(vfio_iova_range { start: 0, end: last }, GFP_KERNEL)?;
+            ranges.push(
+                vfio_iova_range {
+                    start: 0,
+                    end: last,
+                },
+                GFP_KERNEL,
+            )?;
         }
         for hole in self.groups.iter().flat_map(|group| group.holes()) {
             ranges = without(&ranges, &hole)?;

@@ -216,11 +216,8 @@ impl<B: Abi> Container<B> {
             Some(id) => Some(self.routes.stage_of(id).ok_or(EIO)?),
             None => None,
         };
-        let meant = |stage: &&Arc<Stage<B>>| {
-            named
-                .as_ref()
-                .is_none_or(|named| Arc::ptr_eq(named, stage))
-        };
+        let meant =
+            |stage: &&Arc<Stage<B>>| named.as_ref().is_none_or(|named| Arc::ptr_eq(named, stage));
 
         for stage in stages.iter().filter(meant) {
             // The back end writes to what it is given.

@@ -56,10 +56,9 @@ pub(super) fn ioctl<B: Abi>(this: &Container<B>, number: u32, arg: usize) -> Res
             return this.events.open(raw.depth);
         }
         // Of hardware that has no PASID tables of guests'.
-        cmd::BIND_GUEST_PGTBL
-        | cmd::UNBIND_GUEST_PGTBL
-        | cmd::PASID_ALLOC
-        | cmd::PASID_FREE => Err(EOPNOTSUPP),
+        cmd::BIND_GUEST_PGTBL | cmd::UNBIND_GUEST_PGTBL | cmd::PASID_ALLOC | cmd::PASID_FREE => {
+            Err(EOPNOTSUPP)
+        }
         _ => Err(ENOTTY),
     }
     .map(|()| 0)

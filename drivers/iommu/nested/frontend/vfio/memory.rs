@@ -31,7 +31,7 @@ use kernel::{
 /// The most mappings of a container, as type1 has it.
 const LIMIT: u32 = 65535;
 
-/// What is mapped or unmapped at once. A multiple of all blocks, but the largest of 64 KiB granules.
+/// What is mapped or unmapped at once. A multiple of all blocks but those of 4 TiB.
 const CHUNK: u64 = 1 << 30;
 
 /// Part of the guest's memory.
@@ -190,8 +190,9 @@ impl Memory {
         stages: &[Arc<Stage<B>>],
     ) -> Result<u64> {
         let cut = |gpa: u64| {
-            self.at_or_below(gpa)
-                .is_some_and(|mapping| mapping.range.overlaps(range) && !range.contains(&mapping.range))
+            self.at_or_below(gpa).is_some_and(|mapping| {
+                mapping.range.overlaps(range) && !range.contains(&mapping.range)
+            })
         };
 
         if cut(range.start) || cut(range.last()) {

@@ -2,14 +2,13 @@
 
 //! Interrupts by message: from a device's IOVA through both stages to the host's doorbell.
 //!
-//! The core keeps the rights to the IOVA of a doorbell: `iommu_dma_prepare_msi()`, when an interrupt
-//! is set up, takes the next page of what `iommu_get_msi_cookie()` has made known for the attached
-//! domain, maps the doorbell there by the domain's `map_pages`, and remembers the page for all
-//! interrupts to come. That domain is [`client::Attached`](crate::iommu::client::Attached)'s, one
-//! for each group, so the page can be the guest's IOVA; and what "to map" means is this module's:
-//! the guest's first stage maps its IOVA to its doorbell by itself, and what is missing is the
-//! doorbell's GPA in the second stage. The message that the device gets has the guest's IOVA, for
-//! that is the page that the core has mapped.
+//! When an interrupt is set up, `iommu_dma_prepare_msi()` takes the next page of IOVAs from what
+//! `iommu_get_msi_cookie()` has made known for the attached domain, maps the doorbell there by the
+//! domain's `map_pages`, and remembers the page for all interrupts to come. That domain is
+//! [`client::Attached`](crate::iommu::client::Attached)'s, one for each group, so the page can be
+//! the guest's IOVA. And what "to map" means is said here: the guest's first stage maps its IOVA to
+//! its doorbell by itself, and what is missing is the doorbell's GPA in the second stage. The
+//! device gets a message with the guest's IOVA, for that is the page that the core has mapped.
 //!
 //! A message is written when the interrupt is set up, and only the driver of the interrupt's parent
 //! can write it again. So a window can't change under an interrupt: the device would go on to write
@@ -61,7 +60,12 @@ pub(super) struct Window<B: Backend> {
 }
 
 impl<B: Backend> Window<B> {
-    fn new(stage: Arc<Stage<B>>, iovas: Option<AddressRange>, gpa: u64, bound: bool) -> Result<Self> {
+    fn new(
+        stage: Arc<Stage<B>>,
+        iovas: Option<AddressRange>,
+        gpa: u64,
+        bound: bool,
+    ) -> Result<Self> {
         Ok(Self {
             stage,
             iovas,
@@ -154,10 +158,12 @@ impl<B: Backend> Drop for Window<B> {
 
 /// Refuses a group in which an interrupt is set up.
 fn refuse_interrupts<B: Backend>(group: &Group<B>) -> Result {
-    group.attached.for_each(|member| match member.has_messages() {
-        true => Err(EBUSY),
-        false => Ok(()),
-    })
+    group
+        .attached
+        .for_each(|member| match member.has_messages() {
+            true => Err(EBUSY),
+            false => Ok(()),
+        })
 }
 
 impl<B: Abi> Container<B> {

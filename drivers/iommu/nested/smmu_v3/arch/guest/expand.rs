@@ -5,9 +5,11 @@
 //! What comes out is a guest's: with its IDs of devices and without a VMID. It goes the way of all
 //! commands of guests, through [`super::admission`].
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 use super::super::{
     cmd::{
-        self,
         Cmd,
         Opcode, //
     },
@@ -65,8 +67,8 @@ pub(crate) fn descriptors(vsid: u32, ssid: Option<u32>, leaf: bool) -> Cmd {
     }
 }
 
-/// The command that drops what the endpoint `vsid` has cached: of `ssid` or, if there is a range, of
-/// addresses without one; `range` is a first IOVA and a size in bytes.
+/// The command that drops what the endpoint `vsid` has cached: of `ssid` or, if there is a range,
+/// of addresses without one; `range` is a first IOVA and a size in bytes.
 pub(crate) fn endpoint(vsid: u32, ssid: Option<u32>, range: Option<(u64, u64)>) -> Cmd {
     match range {
         Some((iova, size)) => invalidate::atc_range(vsid, ssid, iova, size),
@@ -74,12 +76,13 @@ pub(crate) fn endpoint(vsid: u32, ssid: Option<u32>, range: Option<(u64, u64)>) 
     }
 }
 
-/// Whether the hardware's commands hold an ASID or a SubstreamID.
+/// Whether the hardware's commands hold an ASID.
 pub(crate) fn asid_fits(features: &Features, asid: u32) -> bool {
     asid >> features.asid_bits == 0
 }
 
-/// As [`asid_fits`]. Without substreams there is the one that is 0.
+/// Whether the hardware's commands hold a SubstreamID. Without substreams there is the one that is
+/// 0.
 pub(crate) fn ssid_fits(features: &Features, ssid: u32) -> bool {
-    ssid >> features.ssid_bits == 0 && cmd::SSID.fits(ssid.into())
+    ssid >> features.ssid_bits == 0
 }

@@ -2,6 +2,9 @@
 
 //! A guest's first stage, described by its parameters instead of by an STE.
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 use super::{
     super::{
         features::Features,

@@ -93,12 +93,13 @@ pub fn read_extensible<T: FromBytes>(addr: usize, size: usize) -> Result<T> {
 /// Room for a block of an array in user memory.
 pub struct Block<T, const N: usize>([MaybeUninit<T>; N]);
 
-impl<T: FromBytes, const N: usize> Block<T, N> {
-    /// Room for `N` elements.
-    pub fn new() -> Self {
+impl<T, const N: usize> Default for Block<T, N> {
+    fn default() -> Self {
         Self([const { MaybeUninit::uninit() }; N])
     }
+}
 
+impl<T: FromBytes, const N: usize> Block<T, N> {
     /// Reads `count` elements once, at most `N`, of `size` bytes each, as [`read_extensible`].
     ///
     /// # Errors
@@ -112,7 +113,10 @@ impl<T: FromBytes, const N: usize> Block<T, N> {
             let len = size * count;
             // SAFETY: The bytes of the elements, as ones that need not be initialised.
             let bytes = unsafe {
-                core::slice::from_raw_parts_mut(elements.as_mut_ptr().cast::<MaybeUninit<u8>>(), len)
+                core::slice::from_raw_parts_mut(
+                    elements.as_mut_ptr().cast::<MaybeUninit<u8>>(),
+                    len,
+                )
             };
 
             UserSlice::new(UserPtr::from_addr(addr), len)

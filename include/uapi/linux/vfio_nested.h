@@ -487,8 +487,8 @@ struct vfio_nested_cache_invalidate {
  * group's devices use, the next for the next.
  *
  * Without it, and after VFIO_NESTED_UNBIND_MSI, devices write to where the host has
- * its window, which is excluded from the IOVA ranges: then a first stage has to
- * map it to itself.
+ * its window, which is excluded from the IOVA ranges, and each group has a part of
+ * its own there: then a first stage has to map all of the window to itself.
  *
  * A device's message can only be written when its interrupt is set up: so an
  * interrupt that is set up refuses bind and unbind. Take it down, bind, set it up
@@ -546,6 +546,7 @@ struct vfio_nested_bind_msi {
  * read() gives as many struct vfio_nested_event as there are and fit, and never
  * waits: 0 if there is none. A buffer for less than one is EINVAL. poll() gives
  * POLLIN if there are any, and POLLHUP once the container has lost its last group.
+ * When there is no room for another event, the oldest is lost.
  */
 struct vfio_nested_event_fd {
 	__u32	argsz;

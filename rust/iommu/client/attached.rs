@@ -79,7 +79,7 @@ impl<T: Translation> GroupDomain<T> {
 
     /// A domain in which the core maps doorbells from the IOVA `msi_base` on, page by page, if it
     /// is to map any.
-    fn new(
+    fn create(
         translation: Arc<T>,
         doorbells: T::Doorbells,
         msi_base: Option<u64>,
@@ -118,14 +118,14 @@ impl<T: Translation> GroupDomain<T> {
 
     /// # Safety
     ///
-    /// `raw` must come from [`Self::new`] and be valid for `'a`.
+    /// `raw` must come from [`Self::create`] and be valid for `'a`.
     unsafe fn from_raw<'a>(raw: *mut bindings::iommu_domain) -> &'a Self {
         // SAFETY: By this function's requirement.
         unsafe { &*container_of!(Opaque::cast_from(raw), Self, raw) }
     }
 
     // SAFETY (of all the callbacks below): the core calls a domain's operations with that domain,
-    // which came from `new()` and is not freed meanwhile, with devices that the driver has probed
+    // which came from `create()` and is not freed meanwhile, with devices that the driver has probed
     // and not released, and with valid pointers otherwise.
 
     extern "C" fn attach_dev(
@@ -187,7 +187,7 @@ impl<T: Translation> GroupDomain<T> {
     }
 
     extern "C" fn free(raw: *mut bindings::iommu_domain) {
-        // SAFETY: See above; `raw` is the first member of the box that `new()` leaked, and the core
+        // SAFETY: See above; `raw` is the first member of the box that `create()` leaked, and the core
         // does not use it any more.
         drop(unsafe { KBox::<Self>::from_raw(raw.cast()) });
     }
@@ -261,7 +261,7 @@ impl<T: Translation> Attached<T> {
         doorbells: T::Doorbells,
         msi_base: Option<u64>,
     ) -> Result<Self> {
-        let domain = GroupDomain::new(translation, doorbells, msi_base)?;
+        let domain = GroupDomain::create(translation, doorbells, msi_base)?;
         let handle = new_handle()?;
 
         // SAFETY: All are valid, and stay so until `drop()` or `replace()`.
@@ -303,7 +303,7 @@ impl<T: Translation> Attached<T> {
     ///
     /// As [`Self::new`].
     pub fn replace(&mut self, doorbells: T::Doorbells, msi_base: Option<u64>) -> Result {
-        let domain = GroupDomain::new(self.translation().clone(), doorbells, msi_base)?;
+        let domain = GroupDomain::create(self.translation().clone(), doorbells, msi_base)?;
         let handle = new_handle()?;
 
         // SAFETY: All are valid, and stay so until `drop()` or the next call of this.

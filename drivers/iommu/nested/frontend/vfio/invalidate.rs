@@ -171,7 +171,7 @@ impl<B: Abi> Container<B> {
         entries: &Entries,
         done: &mut u32,
     ) -> Result {
-        let mut block = user::Block::<B::Command, BLOCK>::new();
+        let mut block = user::Block::<B::Command, BLOCK>::default();
 
         if entries.size < size_of::<B::Command>() {
             return Err(EINVAL);

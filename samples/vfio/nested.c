@@ -213,12 +213,12 @@ static volatile void *edu(void)
 	return regs;
 }
 
-/* edu copies a page between memory and its buffer. */
-static void dma(volatile void *regs, unsigned long iova, int store)
+/* edu copies between memory and its buffer. */
+static void dma(volatile void *regs, unsigned long iova, int store, int size)
 {
 	*(volatile __u64 *)(regs + 0x80) = store ? 0x40000 : iova;
 	*(volatile __u64 *)(regs + 0x88) = store ? iova : 0x40000;
-	*(volatile __u64 *)(regs + 0x90) = PAGE;
+	*(volatile __u64 *)(regs + 0x90) = size;
 	*(volatile __u64 *)(regs + 0x98) = store ? 3 : 1;
 	while (*(volatile __u64 *)(regs + 0x98) & 1)
 		usleep(1000);
@@ -239,9 +239,9 @@ int main(int argc, char **argv)
 		.iova = RAM_GPA,
 		.size = RAM_SIZE,
 	};
-	struct vfio_nested_event_fd event_fd = { sizeof(event_fd), 0, 256, 0 };
+	struct vfio_nested_event_fd event_fd = { sizeof(event_fd), 0, 16, 0 };
 	struct vfio_nested_unbind unbind = { .argsz = sizeof(unbind) };
-	struct vfio_nested_event event;
+	struct vfio_nested_event event = {};
 	volatile void *regs;
 	int irq, events;
 	char path[64];
@@ -281,29 +281,31 @@ int main(int argc, char **argv)
 	irq = interrupt();
 
 	memset(page(BUF_A), 0xa5, PAGE);
-	dma(regs, BUF_IOVA, 0);
+	dma(regs, BUF_IOVA, 0, PAGE);
 	map(BUF_IOVA, gpa(BUF_B));
 	invalidate();
-	dma(regs, BUF_IOVA, 1);
+	dma(regs, BUF_IOVA, 1, PAGE);
 	check(!memcmp(page(BUF_A), page(BUF_B), PAGE), "DMA through both stages");
 
 	*(volatile __u32 *)(regs + 0x60) = 1;
 	check(wait_for(irq), "an interrupt through both stages");
 	*(volatile __u32 *)(regs + 0x64) = 1;
 
-	dma(regs, BUF_IOVA + PAGE, 1);
+	dma(regs, BUF_IOVA + PAGE, 1, 4);
 	check(wait_for(events) &&
-	      read(events, &event, sizeof(event)) == sizeof(event) &&
-	      event.reason == VFIO_NESTED_EVENT_TRANSLATION &&
+	      read(events, &event, sizeof(event)) == sizeof(event), "an event");
+	printf("       reason %u, device %#llx, IOVA %#llx, flags %#x\n",
+	       event.reason, event.device_id, event.addr, event.flags);
+	check(event.reason == VFIO_NESTED_EVENT_TRANSLATION &&
 	      event.device_id == VSID && event.addr == BUF_IOVA + PAGE &&
-	      event.flags & VFIO_NESTED_EVENT_WRITE, "an event for a bad access");
+	      event.flags & VFIO_NESTED_EVENT_WRITE, "for a bad access");
 
 	unbind.target = target();
 	check(!ioctl(container, VFIO_NESTED_UNBIND_PASID_TABLE, &unbind),
 	      "UNBIND_PASID_TABLE");
-	dma(regs, gpa(BUF_A), 0);
+	dma(regs, gpa(BUF_A), 0, PAGE);
 	memset(page(BUF_B), 0, PAGE);
-	dma(regs, gpa(BUF_B), 1);
+	dma(regs, gpa(BUF_B), 1, PAGE);
 	check(!memcmp(page(BUF_A), page(BUF_B), PAGE), "DMA by GPAs");
 	return 0;
 }

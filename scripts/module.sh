@@ -43,7 +43,7 @@ compile() {
 	mv "$output.tmp" "$output"
 }
 
-unless_fresh module "$output" "$root/Kbuild" "$root/drivers" "$root/rust" \
+unless_fresh module "$output" "$root/Kbuild" "$root/drivers" "$root/rust" "$root/include" \
 	"=$kdir" "$config" "$kdir/Module.symvers" "$build/stamp/toolbox"
 check_kdir
 step module "module: iommu_nested.ko, out of tree" compile

@@ -4,6 +4,7 @@
 
 use super::{
     bindings,
+    driver::Ops,
     Driver,
     FwSpec,
     Instance, //
@@ -18,6 +19,7 @@ use kernel::{
     sync::{
         aref::ARef,
         Arc,
+        ArcBorrow,
         SpinLock, //
     },
 };
@@ -99,6 +101,28 @@ impl<D: Driver> Endpoint<D> {
         // What `dev_iommu_priv_get()` does, a call of which would be most of what this costs.
         // SAFETY: By this function's requirement the device has private data: what `Ops` stored.
         unsafe { (*(*dev).iommu).priv_.cast() }
+    }
+}
+
+impl<D: Driver> Endpoint<D> {
+    /// The endpoint of `dev`, if it is behind an instance of `D`.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be valid, and not released by its IOMMU's driver meanwhile.
+    pub(super) unsafe fn try_from_dev(dev: *mut bindings::device) -> Option<Arc<Self>> {
+        // SAFETY: By this function's requirement.
+        let ops = unsafe { bindings::rust_helper_dev_iommu_ops(dev) };
+
+        core::ptr::eq(ops, Ops::<D>::IOMMU).then(|| {
+            // SAFETY: By this function's requirement the private data is what `Ops` stored there: a
+            // leaked `Arc<Self>`.
+            unsafe {
+                let ptr = bindings::rust_helper_dev_iommu_priv_get(dev).cast::<Self>();
+
+                ArcBorrow::from_raw(ptr).into()
+            }
+        })
     }
 }
 

@@ -76,6 +76,34 @@ void rust_helper_iort_visit_rmr_sids(struct device *dev, iort_rmr_sid_fn fn,
 	iort_put_rmr_sids(dev_fwnode(dev), &regions);
 }
 
+const struct iommu_ops *rust_helper_dev_iommu_ops(struct device *dev)
+{
+	return dev->iommu && dev->iommu->iommu_dev ?
+	       dev->iommu->iommu_dev->ops : NULL;
+}
+
+bool rust_helper_dev_has_msi(struct device *dev)
+{
+	return dev_is_pci(dev) && pci_dev_msi_enabled(to_pci_dev(dev));
+}
+
+int rust_helper_iommu_group_visit_resv(struct iommu_group *group,
+				       iommu_resv_fn fn, void *arg)
+{
+	struct iommu_resv_region *region, *next;
+	LIST_HEAD(regions);
+	int ret;
+
+	ret = iommu_get_group_resv_regions(group, &regions);
+	list_for_each_entry_safe(region, next, &regions, list) {
+		if (!ret)
+			ret = fn(region, arg);
+		list_del(&region->list);
+		kfree(region);
+	}
+	return ret;
+}
+
 struct pci_dev *rust_helper_dev_to_pci(struct device *dev)
 {
 	return dev_is_pci(dev) ? to_pci_dev(dev) : NULL;

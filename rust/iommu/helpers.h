@@ -33,6 +33,28 @@ typedef void (*iort_rmr_sid_fn)(u32 sid, void *arg);
 void rust_helper_iort_visit_rmr_sids(struct device *dev, iort_rmr_sid_fn fn,
 				     void *arg);
 
+/* The operations of the IOMMU driver that has probed @dev; NULL if none has. */
+const struct iommu_ops *rust_helper_dev_iommu_ops(struct device *dev);
+
+/* Whether the PCI device @dev has interrupts by message. */
+bool rust_helper_dev_has_msi(struct device *dev);
+
+typedef int (*iommu_resv_fn)(const struct iommu_resv_region *region, void *arg);
+
+/* Calls @fn for each reserved region of the devices in @group until it fails. */
+int rust_helper_iommu_group_visit_resv(struct iommu_group *group,
+				       iommu_resv_fn fn, void *arg);
+
+/* drivers/iommu/iommu-priv.h is private to drivers/iommu and iommufd. */
+int iommu_attach_group_handle(struct iommu_domain *domain,
+			      struct iommu_group *group,
+			      struct iommu_attach_handle *handle);
+void iommu_detach_group_handle(struct iommu_domain *domain,
+			       struct iommu_group *group);
+int iommu_replace_group_handle(struct iommu_group *group,
+			       struct iommu_domain *new_domain,
+			       struct iommu_attach_handle *handle);
+
 struct pci_dev *rust_helper_dev_to_pci(struct device *dev);
 
 int rust_helper_iommu_copy_struct_from_user(void *dst,

@@ -10,6 +10,7 @@
 //!   driver's data of one unit, [`Endpoint`] the driver's data of one device behind it;
 //! - [`Paging`] is `struct iommu_domain_ops` of a domain that the kernel maps into;
 //! - [`viommu`] is `struct iommufd_viommu_ops`: virtual IOMMUs, nested domains, events;
+//! - [`client`] is the other side: groups of devices that are given to somebody;
 //! - [`pgtable`], [`Gather`], [`FwSpec`], [`ResvList`], [`PciEndpoint`], [`UserData`] and
 //!   [`cache`] are the libraries around them.
 //!
@@ -41,6 +42,7 @@ pub(crate) mod bindings {
 }
 
 pub mod cache;
+pub mod client;
 mod domain;
 mod driver;
 mod endpoint;

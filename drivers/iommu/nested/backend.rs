@@ -30,6 +30,174 @@ pub(crate) struct Failed {
     pub(crate) error: Error,
 }
 
+/// A guest's first stage of a device, in what all hardware has in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstStage<O> {
+    /// Every access is refused.
+    Abort,
+    /// IOVAs are GPAs.
+    Bypass,
+    /// The guest's table translates.
+    Translate(PasidTable<O>),
+}
+
+/// A guest's table of PASIDs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PasidTable<O> {
+    /// Where it is (GPA).
+    pub(crate) base: u64,
+    /// It has entries for PASIDs of so many bits.
+    pub(crate) pasid_bits: u32,
+    /// The guest uses, and invalidates, the device's own cache of translations.
+    pub(crate) device_cache: bool,
+    /// What only this hardware has to know.
+    pub(crate) options: O,
+}
+
+/// A range of addresses. It does not wrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AddressRange {
+    /// The first address.
+    pub(crate) start: u64,
+    /// In bytes, not 0.
+    pub(crate) size: u64,
+}
+
+impl AddressRange {
+    /// A range of `size` bytes, if it is one.
+    pub(crate) fn new(start: u64, size: u64) -> Option<Self> {
+        start.checked_add(size.checked_sub(1)?)?;
+        Some(Self { start, size })
+    }
+
+    /// The last address.
+    pub(crate) fn last(&self) -> u64 {
+        self.start + (self.size - 1)
+    }
+
+    /// Whether an address is in both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.start <= other.last() && other.start <= self.last()
+    }
+
+    /// Whether all of `other` is in `self`.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        self.start <= other.start && other.last() <= self.last()
+    }
+}
+
+/// A range of IOVAs whose translations have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChangedRange {
+    /// Which.
+    pub(crate) iovas: AddressRange,
+    /// The size in bytes of the pages or blocks that have changed, one of
+    /// [`Capabilities::pgsizes`]. The range is aligned to it.
+    pub(crate) granule: u64,
+    /// Only last-level entries have.
+    pub(crate) leaf: bool,
+}
+
+/// An invalidation, whatever the hardware calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Invalidation {
+    /// Cached translations: of one tag or all, of a range or all.
+    Translations {
+        tag: Option<u32>,
+        range: Option<ChangedRange>,
+    },
+    /// Cached entries of the PASID table of a device, by the guest's ID of it: of one PASID or all.
+    /// `leaf`: tables that lead there have not changed.
+    PasidEntries {
+        device: u64,
+        pasid: Option<u32>,
+        leaf: bool,
+    },
+    /// What a device, by the guest's ID of it, has cached itself. A range is that of `pasid` or,
+    /// without, of IOVAs that have none.
+    DeviceCache {
+        device: u64,
+        pasid: Option<u32>,
+        range: Option<ChangedRange>,
+    },
+}
+
+/// What there is for guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capabilities {
+    /// Entries that become present are to be invalidated, too.
+    pub(crate) caching_mode: bool,
+    /// Devices can cache translations themselves.
+    pub(crate) device_caches: bool,
+    /// Guests can have faulting transactions wait.
+    pub(crate) stalls: bool,
+    /// Hardware sets access flags in the guest's tables.
+    pub(crate) access_flags: bool,
+    /// Hardware sets the dirty state in the guest's tables.
+    pub(crate) dirty_state: bool,
+    /// Pages and blocks of the first stage, a bit each, in bytes.
+    pub(crate) pgsizes: u64,
+    /// Granules of the first stage, a bit each, in bytes.
+    pub(crate) granules: u64,
+    /// Formats of PASID tables, a bit each, by the hardware's numbers.
+    pub(crate) table_formats: u32,
+    /// Size of an IOVA in bits.
+    pub(crate) input_bits: u32,
+    /// Size of a GPA in bits.
+    pub(crate) output_bits: u32,
+    /// Size of a tag in bits.
+    pub(crate) tag_bits: u32,
+    /// Size of a PASID in bits.
+    pub(crate) pasid_bits: u32,
+}
+
+/// What an event tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Something of the hardware's own.
+    Unknown,
+    /// The configuration is not valid.
+    BadConfig,
+    /// There is no PASID where there has to be one.
+    PasidRequired,
+    /// The PASID is beyond the table.
+    BadPasid,
+    /// The PASID's entry is not valid.
+    BadPasidEntry,
+    /// Not mapped.
+    Translation,
+    /// An address in a table is too large.
+    AddressSize,
+    /// An access flag is clear.
+    AccessFlag,
+    /// Not permitted.
+    Permission,
+}
+
+/// An event, in what all hardware has in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// What it tells of.
+    pub(crate) reason: Reason,
+    /// The PASID of the transaction.
+    pub(crate) pasid: Option<u32>,
+    /// Where it went, if that has to do with it.
+    pub(crate) access: Option<Access>,
+}
+
+/// An access that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// The IOVA.
+    pub(crate) address: u64,
+    /// It was a write.
+    pub(crate) write: bool,
+    /// It was an instruction fetch.
+    pub(crate) execute: bool,
+    /// It was privileged.
+    pub(crate) privileged: bool,
+}
+
 /// Hardware with nested translation.
 pub(crate) trait Backend: iommu::Driver {
     /// The hardware's context of one virtual IOMMU: a second stage and its own tag of cached
@@ -39,10 +207,12 @@ pub(crate) trait Backend: iommu::Driver {
     type Table: Send + Sync;
     /// The same, as the guest wrote it.
     type RawTable: FromBytes;
+    /// What only this hardware has to know of a PASID table.
+    type TableOptions: Copy + FromBytes;
     /// An invalidation command, as the guest wrote it.
-    type Command: FromBytes;
+    type Command: Copy + FromBytes;
     /// An event, as the guest will read it.
-    type Event: AsBytes;
+    type Event: AsBytes + 'static;
 
     /// Whether `ep` can be given to a guest that owns its first stage.
     fn nesting(ep: &Endpoint<Self>) -> bool;
@@ -67,6 +237,24 @@ pub(crate) trait Backend: iommu::Driver {
     ///
     /// - [`EIO`]: not what a guest may ask for, or more than the hardware has.
     fn parse_table(guest: &Self::Guest, raw: Self::RawTable) -> Result<Self::Table>;
+
+    /// What there is for guests of `iommu`.
+    fn capabilities(iommu: &Instance<Self>) -> Capabilities;
+
+    /// Validates a first-stage configuration, as [`Self::parse_table`].
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: values that don't go together, or that the hardware's architecture reserves.
+    /// - [`ERANGE`]: a size beyond that of the hardware.
+    /// - [`EOPNOTSUPP`]: this hardware can't.
+    fn make_table(
+        guest: &Self::Guest,
+        stage: &FirstStage<Self::TableOptions>,
+    ) -> Result<Self::Table>;
+
+    /// Where the hardware starts to read (GPAs), if it does: all of the table, or its first level.
+    fn table_memory(table: &Self::Table) -> Option<AddressRange>;
 
     /// Whether a device that uses `table` must have an ID that the guest knows it by, because there
     /// will be invalidations and events that name it.
@@ -101,6 +289,32 @@ pub(crate) trait Backend: iommu::Driver {
         commands: &mut [Self::Command],
         devices: &impl GuestDevices<Self>,
     ) -> Result<(), Failed>;
+
+    /// The device that a command is for, by the guest's ID of it, if it is for one.
+    fn command_device(command: &Self::Command) -> Option<u64>;
+
+    /// Carries out an invalidation on behalf of a guest. Returns when it is complete. A device that
+    /// has nothing cached is passed over.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: a PASID or a tag that the hardware's commands don't hold.
+    /// - As [`Self::invalidate`].
+    fn invalidate_any(
+        guest: &Self::Guest,
+        what: &Invalidation,
+        devices: &impl GuestDevices<Self>,
+    ) -> Result;
+
+    /// What `event` tells of.
+    fn describe(event: &Self::Event) -> Fault;
+
+    /// The ID by which the hardware knows `ep`.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: it has not exactly one.
+    fn device_id(ep: &Endpoint<Self>) -> Result<u64>;
 
     /// Checks that a guest's invalidations can name `ep`, by `id`.
     ///

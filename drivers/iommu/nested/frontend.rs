@@ -3,3 +3,5 @@
 //! Interfaces to user space.
 
 pub(crate) mod iommufd;
+#[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+pub(crate) mod vfio;

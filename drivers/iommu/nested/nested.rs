@@ -3,6 +3,7 @@
 //! IOMMU drivers with nested translation: a guest owns the first stage of its devices' DMA.
 //!
 //! - [`iommu`]: abstractions of the IOMMU core, iommufd's driver side and io-pgtable;
+//! - `vfio`: abstractions of VFIO's containers;
 //! - `common`: logic that belongs to no vendor and touches no hardware;
 //! - `backend`: what hardware offers to the front ends;
 //! - `frontend`: interfaces to user space;
@@ -12,12 +13,18 @@
 
 #[path = "../../../rust/iommu/mod.rs"]
 pub mod iommu;
+#[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+#[path = "../../../rust/vfio/mod.rs"]
+pub mod vfio;
 
+// Part of what hardware offers is for VFIO's containers only.
+#[cfg_attr(not(CONFIG_IOMMU_NESTED_VFIO), allow(dead_code))]
 mod backend;
 mod common;
 mod frontend;
 mod params;
 mod ratelimit;
+#[cfg_attr(not(CONFIG_IOMMU_NESTED_VFIO), allow(dead_code))]
 mod smmu_v3;
 mod sync;
 mod trace;
@@ -36,18 +43,41 @@ struct Nested {
     #[pin]
     device_tree: PlatformDriver<smmu_v3::probe::DeviceTree>,
     iort: Option<Pin<KBox<PlatformDriver<smmu_v3::probe::Iort>>>>,
+    _containers: Containers,
 }
+
+/// The driver of VFIO's containers for SMMUs.
+#[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+type Containers = vfio::Registration<frontend::vfio::container::Container<smmu_v3::SmmuV3>>;
+#[cfg(not(CONFIG_IOMMU_NESTED_VFIO))]
+type Containers = ();
 
 impl InPlaceModule for Nested {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         // SAFETY: Once, and before the drivers below can probe anything.
         unsafe { smmu_v3::ops::init() };
+        // SAFETY: Once, and before the registration below.
+        #[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+        unsafe {
+            vfio::init()
+        };
 
         try_pin_init!(Self {
             device_tree <- driver::Registration::new(c"iommu-nested-smmu-v3", module),
             iort: register_iort(module)?,
+            _containers: register_containers()?,
         })
     }
+}
+
+#[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+fn register_containers() -> Result<Containers> {
+    vfio::Registration::new()
+}
+
+#[cfg(not(CONFIG_IOMMU_NESTED_VFIO))]
+fn register_containers() -> Result {
+    Ok(())
 }
 
 /// Registers the driver of SMMUs in ACPI, if there can be any. Its name is the C driver's: with
@@ -77,5 +107,5 @@ module! {
     authors: ["The nested-iommu authors"],
     description: "IOMMU drivers with nested translation",
     license: "GPL v2",
-    imports_ns: ["IOMMUFD"],
+    imports_ns: ["IOMMUFD", "IOMMUFD_INTERNAL"],
 }

@@ -44,8 +44,14 @@ impl Field {
     /// that do not fit are dropped so that no neighbouring field is ever disturbed.
     #[inline]
     pub(crate) const fn prep(self, value: u64) -> u64 {
-        debug_assert!(value <= self.mask() >> self.lo);
+        debug_assert!(self.fits(value));
         (value << self.lo) & self.mask()
+    }
+
+    /// Whether `value` fits.
+    #[inline]
+    pub(crate) const fn fits(self, value: u64) -> bool {
+        value <= self.mask() >> self.lo
     }
 
     /// Reads the field.

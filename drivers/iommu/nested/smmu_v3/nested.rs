@@ -8,11 +8,26 @@
 
 use super::{
     arch::{
-        cmd::Commands,
+        cmd::{
+            Cmd,
+            Commands, //
+        },
+        event::{
+            Event,
+            EventId, //
+        },
+        features::Httu,
         guest::{
+            expand::{
+                self,
+                Scope, //
+            },
+            table::TableOptions,
+            BadVste,
             VSte,
             VSteKind, //
         },
+        invalidate::Range,
     },
     domain::{
         Domain,
@@ -23,10 +38,18 @@ use super::{
 };
 use crate::{
     backend::{
+        Access,
+        AddressRange,
         Backend,
+        Capabilities,
         EventSink,
         Failed,
-        GuestDevices, //
+        Fault,
+        FirstStage,
+        GuestDevices,
+        Invalidation,
+        Reason,
+        BLOCK, //
     },
     iommu::{
         Endpoint,
@@ -108,6 +131,8 @@ impl Backend for SmmuV3 {
     type Table = VSte;
     /// The first two words of a stream table entry, little-endian.
     type RawTable = [u64; 2];
+    /// S1Fmt, S1DSS, S1CIR, S1COR, S1CSH, S1STALLD of a stream table entry, two that are 0.
+    type TableOptions = [u8; 8];
     /// A command, little-endian.
     type Command = [u64; 2];
     /// An event record, little-endian.
@@ -153,6 +178,72 @@ impl Backend for SmmuV3 {
 
     fn parse_table(guest: &Guest, raw: [u64; 2]) -> Result<VSte> {
         VSte::parse(raw.map(u64::from_le), &guest.parent.smmu().features).map_err(|_| EIO)
+    }
+
+    fn capabilities(smmu: &Instance<Self>) -> Capabilities {
+        let features = &smmu.features;
+        let granules = [
+            (features.gran4k, 1 << 12),
+            (features.gran16k, 1 << 14),
+            (features.gran64k, 1 << 16),
+        ];
+
+        Capabilities {
+            // The SMMU does not cache what is not there.
+            caching_mode: false,
+            device_caches: features.ats,
+            stalls: false,
+            access_flags: features.httu >= Httu::Access,
+            dirty_state: features.httu >= Httu::Dirty,
+            pgsizes: features.pgsize_bitmap(),
+            granules: granules
+                .iter()
+                .map(|&(there, size)| if there { size } else { 0 })
+                .sum(),
+            table_formats: if features.two_level_cdtab { 0b111 } else { 0b1 },
+            input_bits: features.vax,
+            output_bits: features.oas_bits,
+            tag_bits: features.asid_bits,
+            pasid_bits: features.ssid_bits,
+        }
+    }
+
+    fn make_table(guest: &Guest, stage: &FirstStage<[u8; 8]>) -> Result<VSte> {
+        let table = match stage {
+            FirstStage::Abort => return Ok(VSte::abort()),
+            FirstStage::Bypass => return Ok(VSte::bypass()),
+            FirstStage::Translate(table) => table,
+        };
+        let [s1fmt, s1dss, s1cir, s1cor, s1csh, stalld, 0, 0] = table.options else {
+            return Err(EINVAL);
+        };
+        let options = TableOptions {
+            s1fmt,
+            s1dss,
+            s1cir,
+            s1cor,
+            s1csh,
+            stalld,
+        };
+
+        VSte::translate(
+            table.base,
+            table.pasid_bits,
+            table.device_cache,
+            &options,
+            &guest.parent.smmu().features,
+        )
+        .map_err(|why| match why {
+            BadVste::TooManyCds | BadVste::Address => ERANGE,
+            BadVste::Eats | BadVste::Stall => EOPNOTSUPP,
+            _ => EINVAL,
+        })
+    }
+
+    fn table_memory(vste: &VSte) -> Option<AddressRange> {
+        let (start, size) = vste.table()?;
+
+        AddressRange::new(start, size)
     }
 
     fn needs_device_id(vste: &VSte) -> bool {
@@ -207,8 +298,121 @@ impl Backend for SmmuV3 {
         result.map_err(|error| Failed { done, error })
     }
 
+    fn command_device(command: &[u64; 2]) -> Option<u64> {
+        Cmd::guest_stream(&command.map(u64::from_le)).map(u64::from)
+    }
+
+    fn invalidate_any(
+        guest: &Guest,
+        what: &Invalidation,
+        devices: &impl GuestDevices<Self>,
+    ) -> Result {
+        let features = &guest.parent.smmu().features;
+        let fits = |ssid: &Option<u32>| ssid.is_none_or(|ssid| expand::ssid_fits(features, ssid));
+        let send = |cmds: &mut dyn Iterator<Item = Cmd>| send(guest, cmds, devices);
+
+        match *what {
+            Invalidation::Translations { tag, range } => {
+                let scope = match tag {
+                    Some(tag) if expand::asid_fits(features, tag) => Scope::Asid(tag as u16),
+                    Some(_) => return Err(EINVAL),
+                    None => Scope::All,
+                };
+                let range = range.map(|range| Range {
+                    iova: range.iovas.start,
+                    size: range.iovas.size,
+                    granule: range.granule,
+                    leaf: range.leaf,
+                });
+
+                send(&mut expand::translations(features, scope, range.as_ref()))
+            }
+            Invalidation::PasidEntries {
+                device,
+                pasid,
+                leaf,
+            } => {
+                let vsid = u32::try_from(device)?;
+
+                if !fits(&pasid) {
+                    return Err(EINVAL);
+                }
+                send(&mut [expand::descriptors(vsid, pasid, leaf)].into_iter())
+            }
+            Invalidation::DeviceCache {
+                device,
+                pasid,
+                range,
+            } => {
+                let vsid = u32::try_from(device)?;
+                let range = range.map(|range| (range.iovas.start, range.iovas.size));
+
+                if !fits(&pasid) || (pasid.is_some() && features.ssid_bits == 0) {
+                    return Err(EINVAL);
+                }
+                match devices.with(device, |ep| ep.ats_capable()) {
+                    None => Err(EIO),
+                    Some(false) => Ok(()),
+                    Some(true) => send(&mut [expand::endpoint(vsid, pasid, range)].into_iter()),
+                }
+            }
+        }
+    }
+
+    fn describe(event: &[u64; 4]) -> Fault {
+        let event = Event::decode(event.map(u64::from_le));
+
+        Fault {
+            reason: match event.id {
+                EventId::BadSte => Reason::BadConfig,
+                EventId::StreamDisabled => Reason::PasidRequired,
+                EventId::BadSubstreamId => Reason::BadPasid,
+                EventId::BadCd => Reason::BadPasidEntry,
+                EventId::Translation => Reason::Translation,
+                EventId::AddressSize => Reason::AddressSize,
+                EventId::Access => Reason::AccessFlag,
+                EventId::Permission => Reason::Permission,
+                _ => Reason::Unknown,
+            },
+            pasid: event.ssid,
+            access: event.id.is_translation_related().then_some(Access {
+                address: event.address,
+                write: !event.read,
+                execute: event.instruction,
+                privileged: event.privileged,
+            }),
+        }
+    }
+
+    fn device_id(ep: &Endpoint<Self>) -> Result<u64> {
+        ep.only_sid().map(u64::from).ok_or(EOPNOTSUPP)
+    }
+
     fn check_guest_device(ep: &Endpoint<Self>, id: u64) -> Result {
         u32::try_from(id)?;
         ep.only_sid().map(|_| ()).ok_or(EOPNOTSUPP)
+    }
+}
+
+/// Carries out a guest's commands, block by block.
+fn send(
+    guest: &Guest,
+    cmds: &mut dyn Iterator<Item = Cmd>,
+    devices: &impl GuestDevices<SmmuV3>,
+) -> Result {
+    let mut block = [[0; 2]; BLOCK];
+
+    loop {
+        let mut count = 0;
+
+        for (words, cmd) in block.iter_mut().zip(&mut *cmds) {
+            *words = cmd.words().map(u64::to_le);
+            count += 1;
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        // PANIC: Not more than there are.
+        SmmuV3::invalidate(guest, &mut block[..count], devices).map_err(|failed| failed.error)?;
     }
 }

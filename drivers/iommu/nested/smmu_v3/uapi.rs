@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The SMMU's formats in the uAPI of iommufd.
+//! The SMMU's formats in the uAPIs of iommufd and of VFIO's nesting containers.
 
 use super::{
     arch::features::RawIds,
     SmmuV3, //
 };
+#[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+use crate::iommu::Instance;
 use crate::{
     frontend::iommufd::Abi,
     iommu::bindings, //
@@ -18,6 +20,23 @@ impl Abi for SmmuV3 {
     const COMMAND: u32 =
         bindings::iommu_hwpt_invalidate_data_type_IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3;
     const EVENT: u32 = bindings::iommu_veventq_type_IOMMU_VEVENTQ_TYPE_ARM_SMMUV3;
+}
+
+#[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+impl crate::frontend::vfio::Abi for SmmuV3 {
+    const MODEL: u32 = bindings::vfio_nested_model_VFIO_NESTED_MODEL_ARM_SMMUV3;
+    const INFO: u16 = bindings::VFIO_NESTED_INFO_CAP_ARM_SMMUV3 as u16;
+    /// `struct vfio_nested_info_arm_smmuv3` without its header.
+    type Info = [u32; 10];
+
+    fn info(smmu: &Instance<Self>, index: u32) -> [u32; 10] {
+        let RawIds { idr, iidr, aidr } = smmu.ids;
+        let [idr0, idr1, idr2, idr3, idr4, idr5] = idr;
+
+        [
+            index, 0, idr0, idr1, idr2, idr3, idr4, idr5, iidr, aidr, //
+        ]
+    }
 }
 
 /// `struct iommu_hw_info_arm_smmuv3`.

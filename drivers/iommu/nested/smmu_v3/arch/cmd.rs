@@ -216,6 +216,11 @@ impl Cmd {
         cmd
     }
 
+    /// Forget all context descriptors of a stream.
+    pub(crate) const fn cfgi_cd_all(sid: u32) -> Self {
+        Self::for_stream(Opcode::CfgiCdAll, sid)
+    }
+
     /// Drop all stage 1 TLB entries of a VMID, nested ones included.
     #[inline]
     pub(crate) const fn tlbi_nh_all(vmid: u16) -> Self {
@@ -298,6 +303,18 @@ impl Cmd {
             }
         }
         cmd
+    }
+
+    /// The StreamID that a guest's command names, if it is for a stream.
+    pub(crate) const fn guest_stream(words: &[u64; 2]) -> Option<u32> {
+        const CFGI_CD: u64 = Opcode::CfgiCd as u64;
+        const CFGI_CD_ALL: u64 = Opcode::CfgiCdAll as u64;
+        const ATC_INV: u64 = Opcode::AtcInv as u64;
+
+        match OPCODE.get(words) {
+            CFGI_CD | CFGI_CD_ALL | ATC_INV => Some(SID.get(words) as u32),
+            _ => None,
+        }
     }
 
     /// The opcode, which need not be one of [`Opcode`].

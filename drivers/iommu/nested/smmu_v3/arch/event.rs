@@ -132,7 +132,7 @@ impl EventId {
     }
 
     /// Whether this is one of the four faults of translating an address.
-    const fn is_translation_related(self) -> bool {
+    pub(crate) const fn is_translation_related(self) -> bool {
         matches!(
             self,
             Self::Translation | Self::AddressSize | Self::Access | Self::Permission

@@ -7,6 +7,8 @@
 //! reaches a stream table or the command queue, which all guests and the host share.
 
 pub(crate) mod admission;
+pub(crate) mod expand;
+pub(crate) mod table;
 #[cfg(any(test, CONFIG_KUNIT = "y"))]
 mod tests;
 

@@ -127,6 +127,17 @@ pub(crate) fn range_cmds(
         Tag::Asid(asid) => Cmd::tlbi(Opcode::TlbiNhVa, 0, asid),
         Tag::Vmid(vmid) => Cmd::tlbi(Opcode::TlbiS2Ipa, vmid, 0),
     };
+
+    range_cmds_like(features, template, range, pgsize_min_log2)
+}
+
+/// [`range_cmds`] as `template`, a CMD_TLBI by address, has it.
+pub(super) fn range_cmds_like(
+    features: &Features,
+    template: Cmd,
+    range: &Range,
+    pgsize_min_log2: u32,
+) -> impl Iterator<Item = Cmd> {
     let tg = match pgsize_min_log2 {
         12 if features.ril => Some(1),
         14 if features.ril => Some(2),

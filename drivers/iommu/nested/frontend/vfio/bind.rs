@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Giving devices a first stage, and taking it away.
+//!
+//! A device has the second stage only, or a first stage above it. The switch is the back end's, and
+//! the core is not involved: to it, the group stays attached to its one domain.
+
+use super::{
+    args::BindTable,
+    container::{
+        Container,
+        State, //
+    },
+    devices::Bound,
+    target::Target,
+    Abi, //
+};
+use crate::{
+    backend::Backend,
+    iommu::Endpoint, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// A device that is to be switched, and what to.
+struct Switch<B: Backend> {
+    /// The index of its group.
+    group: usize,
+    ep: Arc<Endpoint<B>>,
+    from: Option<Bound<B>>,
+    to: Option<Bound<B>>,
+}
+
+impl<B: Backend> State<B> {
+    /// Switches one device.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: it is gone.
+    /// - [`EBUSY`]: being reset.
+    /// - As [`Backend::attach_guest`].
+    fn switch(&self, group: usize, ep: &Arc<Endpoint<B>>, to: &Option<Bound<B>>) -> Result {
+        let group = &self.groups[group];
+        let mut result = Err(ENODEV);
+
+        group.attached.for_each(|member| {
+            if let Some(found) = member.endpoint::<B>() {
+                if Arc::ptr_eq(&found, ep) {
+                    result = group.devices().switch(ep, to.clone());
+                }
+            }
+            Ok(())
+        })?;
+        result
+    }
+}
+
+impl<B: Abi> Container<B> {
+    /// Gives the devices of a target a first stage.
+    ///
+    /// # Errors
+    ///
+    /// As of `VFIO_NESTED_BIND_PASID_TABLE`.
+    pub(super) fn bind(&self, target: &Target, request: &BindTable<B::TableOptions>) -> Result {
+        let state = self.state.lock();
+        let devices = state.devices(target)?;
+        let mut switches = KVec::with_capacity(devices.len(), GFP_KERNEL)?;
+
+        if request.id.is_some() && devices.len() != 1 {
+            return Err(EINVAL);
+        }
+        for (group, ep) in devices {
+            let from = state.groups[group].devices().bound(&ep);
+
+            if from.is_some() && !request.replace {
+                return Err(EBUSY);
+            }
+            let to = self.plan(&state, group, &ep, from.as_ref(), request)?;
+            switches.push(
+                Switch {
+                    group,
+                    ep,
+                    from,
+                    to: Some(to),
+                },
+                GFP_KERNEL,
+            )?;
+        }
+        self.switch_all(&state, &switches)
+    }
+
+    /// How a device is to be bound.
+    fn plan(
+        &self,
+        state: &State<B>,
+        group: usize,
+        ep: &Arc<Endpoint<B>>,
+        from: Option<&Bound<B>>,
+        request: &BindTable<B::TableOptions>,
+    ) -> Result<Bound<B>> {
+        let stage = state.groups[group].stage();
+        let table = B::make_table(&stage.guest, &request.stage)?;
+        let old_id = from.and_then(|bound| bound.id);
+
+        if let Some(memory) = B::table_memory(&table) {
+            if !state.memory.readable(&memory) {
+                return Err(EFAULT);
+            }
+        }
+        let id = match request.id.or(old_id) {
+            Some(id) => Some(id),
+            None => match B::device_id(ep) {
+                Ok(id) => Some(id),
+                Err(e) if B::needs_device_id(&table) => return Err(e),
+                Err(_) => None,
+            },
+        };
+        if let Some(id) = id {
+            B::check_guest_device(ep, id)?;
+            if self.routes.taken(id, ep) {
+                return Err(EEXIST);
+            }
+        }
+        Ok(Bound {
+            ep: ep.clone(),
+            table: Arc::new(table, GFP_KERNEL_ACCOUNT)?,
+            id,
+        })
+    }
+
+    /// Leaves the devices of a target with the second stage only.
+    ///
+    /// # Errors
+    ///
+    /// As of `VFIO_NESTED_UNBIND_PASID_TABLE`.
+    pub(super) fn unbind(&self, target: &Target) -> Result {
+        let state = self.state.lock();
+        let mut switches = KVec::new();
+
+        for (group, ep) in state.devices(target)? {
+            if let Some(from) = state.groups[group].devices().bound(&ep) {
+                switches.push(
+                    Switch {
+                        group,
+                        ep,
+                        from: Some(from),
+                        to: None,
+                    },
+                    GFP_KERNEL,
+                )?;
+            }
+        }
+        if switches.is_empty() {
+            return Err(ENOENT);
+        }
+        self.switch_all(&state, &switches)
+    }
+
+    /// Switches all devices, or none.
+    fn switch_all(&self, state: &State<B>, switches: &[Switch<B>]) -> Result {
+        self.routes.reserve(switches.len())?;
+        for (done, switch) in switches.iter().enumerate() {
+            if let Err(e) = state.switch(switch.group, &switch.ep, &switch.to) {
+                for switch in switches[..done].iter().rev() {
+                    // A device that does not go back is blocked, and its guest will see.
+                    let _ = state.switch(switch.group, &switch.ep, &switch.from);
+                }
+                return Err(e);
+            }
+        }
+        for switch in switches {
+            let id = switch.to.as_ref().and_then(|bound| bound.id);
+
+            self.routes
+                .set(&switch.ep, id, state.groups[switch.group].stage());
+        }
+        Ok(())
+    }
+}

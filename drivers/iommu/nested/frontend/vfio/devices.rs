@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The devices of a group, and what their first stages are.
+
+use super::{
+    msi::Window,
+    stage::Stage, //
+};
+use crate::{
+    backend::{
+        Backend,
+        GuestDevices, //
+    },
+    iommu::{
+        client::Translation,
+        Endpoint,
+        Target, //
+    },
+};
+use kernel::{
+    io::PhysAddr,
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
+
+/// A device that has a first stage.
+pub(super) struct Bound<B: Backend> {
+    /// The device.
+    pub(super) ep: Arc<Endpoint<B>>,
+    /// Its first stage.
+    pub(super) table: Arc<B::Table>,
+    /// What the guest knows the device by, if it has to.
+    pub(super) id: Option<u64>,
+}
+
+impl<B: Backend> Clone for Bound<B> {
+    fn clone(&self) -> Self {
+        Self {
+            ep: self.ep.clone(),
+            table: self.table.clone(),
+            id: self.id,
+        }
+    }
+}
+
+/// The devices of a group.
+#[pin_data]
+pub(super) struct Devices<B: Backend> {
+    /// Their second stage.
+    pub(super) stage: Arc<Stage<B>>,
+    /// Those that have a first stage.
+    #[pin]
+    bound: Mutex<KVec<Bound<B>>>,
+}
+
+impl<B: Backend> Devices<B> {
+    /// Devices with the second stage only.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(super) fn new(stage: Arc<Stage<B>>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                stage,
+                bound <- new_mutex!(KVec::new(), "Devices::bound"),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// How `ep` is bound, if it is.
+    pub(super) fn bound(&self, ep: &Arc<Endpoint<B>>) -> Option<Bound<B>> {
+        self.bound
+            .lock()
+            .iter()
+            .find(|bound| Arc::ptr_eq(&bound.ep, ep))
+            .cloned()
+    }
+
+    /// Gives a device another first stage, or none. On an error nothing has changed. To be called
+    /// with the group's mutex held.
+    ///
+    /// # Errors
+    ///
+    /// - As [`Backend::attach_guest`].
+    pub(super) fn switch(&self, ep: &Arc<Endpoint<B>>, to: Option<Bound<B>>) -> Result {
+        let mut bound = self.bound.lock();
+
+        bound.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        self.attach_as(ep, to.as_ref())?;
+        bound.retain(|bound| !Arc::ptr_eq(&bound.ep, ep));
+        if let Some(to) = to {
+            bound.push(to, GFP_KERNEL_ACCOUNT)?;
+        }
+        Ok(())
+    }
+
+    fn attach_as(&self, ep: &Arc<Endpoint<B>>, bound: Option<&Bound<B>>) -> Result {
+        match bound {
+            Some(bound) => B::attach_guest(ep, &self.stage.guest, &bound.table, bound.id),
+            None => B::attach(ep, Target::Paging(self.stage.space.paging()?)),
+        }
+    }
+}
+
+impl<B: Backend> Translation for Devices<B> {
+    type Driver = B;
+    type Doorbells = Window<B>;
+
+    fn attach(&self, ep: &Arc<Endpoint<B>>) -> Result {
+        let bound = self.bound.lock();
+
+        self.attach_as(ep, bound.iter().find(|bound| Arc::ptr_eq(&bound.ep, ep)))
+    }
+
+    fn map_doorbell(&self, window: &Window<B>, iova: u64, doorbell: PhysAddr) -> Result {
+        window.map(iova, doorbell)
+    }
+
+    fn unmap_doorbell(&self, window: &Window<B>, iova: u64) {
+        window.unmap(iova);
+    }
+}
+
+/// Where a guest's ID of a device leads.
+pub(super) struct Route<B: Backend> {
+    /// The ID.
+    pub(super) id: u64,
+    /// The device.
+    pub(super) ep: Arc<Endpoint<B>>,
+    /// Its second stage.
+    pub(super) stage: Arc<Stage<B>>,
+}
+
+/// The devices of a container, bound and with an ID.
+#[pin_data]
+pub(super) struct Routes<B: Backend> {
+    #[pin]
+    list: Mutex<KVec<Route<B>>>,
+}
+
+impl<B: Backend> Routes<B> {
+    /// None.
+    pub(super) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            list <- new_mutex!(KVec::new(), "Container::routes"),
+        })
+    }
+
+    /// Whether `id` is that of a device other than `ep`.
+    pub(super) fn taken(&self, id: u64, ep: &Arc<Endpoint<B>>) -> bool {
+        self.list
+            .lock()
+            .iter()
+            .any(|route| route.id == id && !Arc::ptr_eq(&route.ep, ep))
+    }
+
+    /// Makes room, so that [`Self::set`] of as many devices does not fail.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(super) fn reserve(&self, count: usize) -> Result {
+        Ok(self.list.lock().reserve(count, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// Has `id` lead to `ep`, or nothing; there is room.
+    pub(super) fn set(&self, ep: &Arc<Endpoint<B>>, id: Option<u64>, stage: &Arc<Stage<B>>) {
+        let mut list = self.list.lock();
+
+        list.retain(|route| !Arc::ptr_eq(&route.ep, ep));
+        if let Some(id) = id {
+            let _ = list.push_within_capacity(Route {
+                id,
+                ep: ep.clone(),
+                stage: stage.clone(),
+            });
+        }
+    }
+
+    /// Forgets the devices that `gone` names.
+    pub(super) fn remove(&self, gone: impl Fn(&Route<B>) -> bool) {
+        self.list.lock().retain(|route| !gone(route));
+    }
+
+    /// The `nth` device on `stage`, by its ID.
+    pub(super) fn nth(&self, stage: &Arc<Stage<B>>, nth: usize) -> Option<u64> {
+        self.list
+            .lock()
+            .iter()
+            .filter(|route| Arc::ptr_eq(&route.stage, stage))
+            .nth(nth)
+            .map(|route| route.id)
+    }
+
+    /// The stage of the device `id`.
+    pub(super) fn stage_of(&self, id: u64) -> Option<Arc<Stage<B>>> {
+        self.list
+            .lock()
+            .iter()
+            .find(|route| route.id == id)
+            .map(|route| route.stage.clone())
+    }
+}
+
+impl<B: Backend> GuestDevices<B> for Routes<B> {
+    fn with<R>(&self, id: u64, f: impl FnOnce(&Endpoint<B>) -> R) -> Option<R> {
+        let list = self.list.lock();
+
+        list.iter()
+            .find(|route| route.id == id)
+            .map(|route| f(&route.ep))
+    }
+}

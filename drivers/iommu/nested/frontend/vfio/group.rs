@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Groups of a container.
+
+use super::{
+    devices::Devices,
+    memory::Memory,
+    msi::Window,
+    stage::Stage, //
+};
+use crate::{
+    backend::{
+        AddressRange,
+        Backend,
+        EventSink, //
+    },
+    iommu::{
+        self,
+        client::{
+            Attached,
+            Reserved,
+            ReservedKind, //
+        },
+        Capability,
+        Endpoint, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What a group has to say before it is attached.
+pub(super) struct Candidate<B: Backend> {
+    group: iommu::client::Group,
+    /// One of its devices.
+    ep: Arc<Endpoint<B>>,
+    /// All its devices can be made coherent.
+    coherent: bool,
+    reserved: KVec<Reserved>,
+}
+
+impl<B: Backend> Candidate<B> {
+    /// Looks at a group.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: not behind one IOMMU of the back end.
+    /// - [`EOPNOTSUPP`]: a guest can't have a first stage.
+    /// - [`EPERM`]: the devices could raise any interrupt.
+    /// - [`ENOMEM`]
+    pub(super) fn new(group: iommu::client::Group) -> Result<Self> {
+        let mut first: Option<Arc<Endpoint<B>>> = None;
+        let mut coherent = true;
+
+        group.for_each(|member| {
+            let ep = member.endpoint::<B>().ok_or(EINVAL)?;
+
+            if !B::nesting(&ep) {
+                return Err(EOPNOTSUPP);
+            }
+            coherent &= B::capable(&ep, Capability::EnforceCacheCoherency);
+            match &first {
+                None => first = Some(ep),
+                Some(first) if !Arc::ptr_eq(first.iommu(), ep.iommu()) => return Err(EINVAL),
+                Some(_) => (),
+            }
+            Ok(())
+        })?;
+        if !group.has_isolated_msi() {
+            return Err(EPERM);
+        }
+        Ok(Self {
+            reserved: group.reserved()?,
+            ep: first.ok_or(EINVAL)?,
+            coherent,
+            group,
+        })
+    }
+
+    /// Whether memory is in the way.
+    pub(super) fn conflicts(&self, memory: &Memory) -> bool {
+        self.reserved.iter().any(|reserved| {
+            reserved.kind != ReservedKind::Relaxable
+                && range_of(reserved).is_some_and(|range| memory.overlaps(&range))
+        })
+    }
+
+    /// Whether `stage` is the one for this group.
+    pub(super) fn fits(&self, stage: &Stage<B>) -> bool {
+        stage.is_for(self.ep.iommu(), self.coherent)
+    }
+
+    /// A new second stage for this group, as [`Stage::new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Stage::new`].
+    pub(super) fn new_stage(
+        &self,
+        events: Arc<dyn EventSink<B::Event>>,
+    ) -> Result<Arc<Stage<B>>> {
+        Stage::new(&self.ep, self.coherent, events)
+    }
+
+    /// Attaches the group to the second stage.
+    ///
+    /// # Errors
+    ///
+    /// - As [`Attached::new`].
+    pub(super) fn attach(self, stage: Arc<Stage<B>>, slot: usize) -> Result<Group<B>> {
+        let host_window = self
+            .reserved
+            .iter()
+            .find(|reserved| reserved.kind == ReservedKind::MsiWindow)
+            .and_then(range_of);
+        let window = Window::host(stage.clone(), host_window, slot)?;
+        let base = window.base();
+
+        Ok(Group {
+            attached: Attached::new(self.group, Devices::new(stage)?, window, base)?,
+            reserved: self.reserved,
+            host_window,
+            slot,
+        })
+    }
+}
+
+fn range_of(reserved: &Reserved) -> Option<AddressRange> {
+    AddressRange::new(
+        reserved.start,
+        (reserved.last - reserved.start).saturating_add(1),
+    )
+}
+
+/// A group of a container.
+pub(super) struct Group<B: Backend> {
+    /// The group, attached.
+    pub(super) attached: Attached<Devices<B>>,
+    reserved: KVec<Reserved>,
+    /// Where the host has doorbells, if they are to be mapped (IOVAs).
+    pub(super) host_window: Option<AddressRange>,
+    /// Which part of that window it uses.
+    pub(super) slot: usize,
+}
+
+impl<B: Backend> Group<B> {
+    /// The devices.
+    pub(super) fn devices(&self) -> &Arc<Devices<B>> {
+        self.attached.translation()
+    }
+
+    /// Their second stage.
+    pub(super) fn stage(&self) -> &Arc<Stage<B>> {
+        &self.devices().stage
+    }
+
+    /// The ranges that can't be memory.
+    pub(super) fn holes(&self) -> impl Iterator<Item = AddressRange> + '_ {
+        self.reserved
+            .iter()
+            .filter(|reserved| reserved.kind != ReservedKind::Relaxable)
+            .filter_map(range_of)
+    }
+
+    /// Whether a part of `range` is reserved for a reason that `matters`.
+    pub(super) fn reserves(
+        &self,
+        range: &AddressRange,
+        matters: impl Fn(ReservedKind) -> bool,
+    ) -> bool {
+        self.reserved.iter().any(|reserved| {
+            matters(reserved.kind) && range_of(reserved).is_some_and(|hole| hole.overlaps(range))
+        })
+    }
+
+    /// Uses another window for interrupts that are set up from now on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Attached::replace`].
+    pub(super) fn set_window(&mut self, window: Window<B>) -> Result {
+        let base = window.base();
+
+        self.attached.replace(window, base)
+    }
+
+    /// Uses the host's window.
+    ///
+    /// # Errors
+    ///
+    /// As [`Attached::replace`].
+    pub(super) fn use_host_window(&mut self) -> Result {
+        let window = Window::host(self.stage().clone(), self.host_window, self.slot)?;
+
+        self.set_window(window)
+    }
+}

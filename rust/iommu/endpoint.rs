@@ -117,11 +117,7 @@ impl<D: Driver> Endpoint<D> {
         core::ptr::eq(ops, Ops::<D>::IOMMU).then(|| {
             // SAFETY: By this function's requirement the private data is what `Ops` stored there: a
             // leaked `Arc<Self>`.
-            unsafe {
-                let ptr = bindings::rust_helper_dev_iommu_priv_get(dev).cast::<Self>();
-
-                ArcBorrow::from_raw(ptr).into()
-            }
+            unsafe { ArcBorrow::from_raw(Self::raw_from_dev(dev)).into() }
         })
     }
 }

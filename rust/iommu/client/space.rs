@@ -71,13 +71,9 @@ impl<D: Driver> Space<D> {
     }
 
     /// The driver's side.
-    ///
-    /// # Errors
-    ///
-    /// - [`EINVAL`]: can't be.
-    pub fn paging(&self) -> Result<&Arc<D::Paging>> {
-        // SAFETY: Valid as long as `self`, by the type's invariant.
-        unsafe { PagingDomain::<D>::try_from_raw(self.raw.as_ptr()) }.ok_or(EINVAL)
+    pub fn paging(&self) -> &Arc<D::Paging> {
+        // SAFETY: A domain of `D` and valid as long as `self`, by the type's invariant.
+        unsafe { PagingDomain::<D>::paging(self.raw.as_ptr()) }
     }
 
     /// Sizes of pages and blocks, as a bitmap of powers of two in bytes.

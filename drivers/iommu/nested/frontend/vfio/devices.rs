@@ -103,7 +103,7 @@ impl<B: Backend> Devices<B> {
     fn attach_as(&self, ep: &Arc<Endpoint<B>>, bound: Option<&Bound<B>>) -> Result {
         match bound {
             Some(bound) => B::attach_guest(ep, &self.stage.guest, &bound.table, bound.id),
-            None => B::attach(ep, Target::Paging(self.stage.space.paging()?)),
+            None => B::attach(ep, Target::Paging(self.stage.space.paging())),
         }
     }
 }

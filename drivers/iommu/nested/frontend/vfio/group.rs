@@ -96,10 +96,7 @@ impl<B: Backend> Candidate<B> {
     /// # Errors
     ///
     /// As [`Stage::new`].
-    pub(super) fn new_stage(
-        &self,
-        events: Arc<dyn EventSink<B::Event>>,
-    ) -> Result<Arc<Stage<B>>> {
+    pub(super) fn new_stage(&self, events: Arc<dyn EventSink<B::Event>>) -> Result<Arc<Stage<B>>> {
         Stage::new(&self.ep, self.coherent, events)
     }
 

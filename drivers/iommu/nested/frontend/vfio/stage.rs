@@ -67,7 +67,7 @@ impl<B: Backend> Stage<B> {
 
         Arc::pin_init(
             try_pin_init!(Self {
-                guest: B::new_guest(ep.iommu(), space.paging()?, events)?,
+                guest: B::new_guest(ep.iommu(), space.paging(), events)?,
                 space,
                 iommu: ep.iommu().clone(),
                 coherent,

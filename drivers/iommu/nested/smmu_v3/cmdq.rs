@@ -285,15 +285,7 @@ impl CmdQueue {
         let none = |error| Failed { done: 0, error };
         let (run, pos) = self
             .regs
-            .with(|regs| {
-                let (run, told) = self.post(regs, cmds, true)?;
-                let pos = match told {
-                    Some(told) => self.ask(regs, &run, told),
-                    None => 0,
-                };
-
-                Ok((run, pos))
-            })
+            .with(|regs| self.post(regs, cmds, true))
             .flatten()
             .map_err(none)?;
 
@@ -336,21 +328,22 @@ impl CmdQueue {
         pos
     }
 
-    /// Writes `cmds`, followed by a CMD_SYNC if `sync`. Returns their positions, and the position
-    /// that the hardware was told, unless another submitter tells it.
+    /// Writes `cmds`, followed by a CMD_SYNC if `sync`, and tells the hardware, unless another
+    /// submitter does. Returns their positions, and how far the hardware is known to be: of
+    /// interest if there is someone to wait for it.
     #[inline]
     fn post(
         &self,
         regs: Present<'_>,
         cmds: impl Commands,
         sync: bool,
-    ) -> Result<(Range<u64>, Option<u64>)> {
-        let sync = (sync || self.force_sync).then_some(Cmd::sync(SyncSignal::None));
+    ) -> Result<(Range<u64>, u64)> {
+        let end = (sync || self.force_sync).then_some(Cmd::sync(SyncSignal::None));
         // CAST: `usize` to `u64` keeps the value.
-        let slots = cmds.len() as u64 + u64::from(sync.is_some());
+        let slots = cmds.len() as u64 + u64::from(end.is_some());
 
         // Others wait for what is claimed to be written.
-        let _uninterrupted = local_interrupt_disable();
+        let uninterrupted = local_interrupt_disable();
         self.running()?;
         let claim = match self.producers.claim(slots) {
             Some(claim) => claim,
@@ -361,13 +354,18 @@ impl CmdQueue {
         let next = self
             .entries
             .write_ring(self.ring.index(run.start), cmds.iter().map(words));
-        self.entries.write_ring(next, sync.into_iter().map(words));
+        self.entries.write_ring(next, end.into_iter().map(words));
 
         dma_mb(Write);
         let told = self.producers.publish(claim, |prod| {
             regs.write(regs::CMDQ_PROD::from(self.ring.word(prod)));
         });
-        Ok((run, told))
+        drop(uninterrupted);
+        let pos = match told {
+            Some(told) if sync => self.ask(regs, &run, told),
+            _ => 0,
+        };
+        Ok((run, pos))
     }
 
     /// Claims once what the hardware is done with is known to be free, if need be in turn.

@@ -143,9 +143,7 @@ static void bind_msi(void)
 	struct vfio_nested_bind_msi msi = {
 		.argsz = sizeof(msi),
 		.target = { .group_fd = group },
-		.giova = MSI_IOVA,
-		.gdb = GDB,
-		.size = PAGE,
+		.giova = MSI_IOVA, .gdb = GDB, .size = PAGE,
 	};
 
 	check(!ioctl(container, VFIO_NESTED_BIND_MSI, &msi), "BIND_MSI");
@@ -159,15 +157,11 @@ static void invalidate(void)
 		.granularity = VFIO_NESTED_INV_GRANU_ADDR,
 		.flags = VFIO_NESTED_INV_HAS_ARCHID | VFIO_NESTED_INV_LEAF,
 		.archid = ASID,
-		.addr = BUF_IOVA,
-		.granule_size = PAGE,
-		.granule_count = 1,
+		.addr = BUF_IOVA, .granule_size = PAGE, .granule_count = 1,
 	};
 	struct vfio_nested_cache_invalidate cmd = {
 		.argsz = sizeof(cmd),
-		.entry_size = sizeof(inv),
-		.entries = (unsigned long)&inv,
-		.count = 1,
+		.entry_size = sizeof(inv), .entries = (unsigned long)&inv, .count = 1,
 	};
 
 	check(!ioctl(container, VFIO_NESTED_CACHE_INVALIDATE, &cmd) &&
@@ -247,7 +241,6 @@ int main(int argc, char **argv)
 		return 2;
 	name = argv[2];
 	snprintf(path, sizeof(path), "/dev/vfio/%s", argv[1]);
-
 	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	group = open(path, O_RDWR | O_CLOEXEC);
 	check(container >= 0 && group >= 0, "container and group");

@@ -54,12 +54,15 @@ $(addprefix check-,$(suites)): check-%:
 	@scripts/check.sh $(sort build $*)
 
 ##@ Other
-.PHONY: bench vm shell tools-shell clean distclean help
+.PHONY: bench kcsan vm shell tools-shell clean distclean help
 vm: initramfs ## an unmodified QEMU's virtual machine whose disk uses nested translation
 	@scripts/vm.sh
 
 bench: initramfs ## our driver against the C driver: instructions, throughput, goals
 	@scripts/bench.sh
+
+kcsan: toolbox source ## data races of four processors on one SMMU (builds a kernel of its own)
+	@scripts/check.sh kcsan
 
 shell: initramfs ## a shell in the emulated machine, driver loaded
 	@scripts/qemu.sh shell arm64 shell

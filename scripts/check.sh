@@ -13,11 +13,14 @@ builders=(build overlay)
 # These do not: the longest first.
 testers=(vm sanitizers selftests-smp4 selftests coherency reload reference dma-api kunit
 	lint models host-test rustdoc)
+# These run only when named.
+others=(kcsan)
 
 if [ "${1-}" = --list ]; then
 	printf '%s\n' "${builders[@]}" "${testers[@]}"
 	exit 0
 fi
+[ $# = 0 ] || testers+=("${others[@]}")
 
 # count FILE...: "PASSED FAILED SKIPPED"
 count() {

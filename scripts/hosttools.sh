@@ -54,6 +54,11 @@ python3 -c 'import git, ply' 2>/dev/null ||
 	complain "Python's git or ply is missing: install them" \
 		"(Debian packages python3-git, python3-ply)"
 
+case $(gcc -print-file-name=libtsan.so 2>/dev/null) in
+/*) ;;
+*) complain "gcc's libtsan is missing: install it (Debian packages libgcc-14-dev, libtsan2)" ;;
+esac
+
 library=lib/rustlib/src/rust/library/core
 if command -v rustc >/dev/null && [ ! -d "$(rustc --print sysroot)/$library" ]; then
 	complain "the Rust library source is missing: install it" \

@@ -16,7 +16,7 @@ busybox=${BUSYBOX:-$build/busybox/busybox}
 case $variant in
 arm64)
 	modules=("$out/iommu_nested.ko" "${KDIR:-$out/linux}/$c_driver") ;;
-arm64-debug)
+arm64-debug | arm64-kcsan)
 	modules=("$dir/linux/drivers/iommu/nested/iommu_nested.ko") ;;
 arm64-builtin)
 	modules=() ;;

@@ -5,6 +5,8 @@
 #                  machines and to run in one: build/arm64/linux
 #   arm64-debug    source with the overlay, our driver =m, sanitizers
 #   arm64-builtin  the same with our driver =y
+#   arm64-kcsan    source with the overlay, our driver =m, all of it instrumented
+#                  for KCSAN
 # With KDIR=, the arm64 variant is that built tree instead.
 
 . "$(dirname "$0")/lib.sh"
@@ -14,6 +16,7 @@ dir=$build/$variant/linux
 image=$build/$variant/Image
 source=$build/src/overlay
 fragments=("$kconfig/arm64.config")
+rustc=rustc
 
 case $variant in
 arm64)
@@ -28,6 +31,11 @@ arm64-debug)
 arm64-builtin)
 	fragments+=("$kconfig/arm64-debug.config" "$kconfig/arm64-builtin.config")
 	what="overlay: the driver built in, CONFIG_IOMMU_NESTED=y"
+	;;
+arm64-kcsan)
+	fragments+=("$kconfig/arm64-kcsan.config" "$kconfig/arm64-nested.config")
+	rustc=$root/scripts/rustc-kcsan.sh
+	what="kcsan: kernel with KCSAN, CONFIG_IOMMU_NESTED=m"
 	;;
 *) die "unknown variant $variant" ;;
 esac
@@ -55,7 +63,7 @@ check_config() { # CONFIG_FILE FRAGMENT...
 configure() {
 	mkdir -p "$dir"
 	cat "${fragments[@]}" >"$dir/fragment"
-	tools make -s -C "$source" O="$dir" ARCH="$ARCH" LLVM="$LLVM" \
+	tools make -s -C "$source" O="$dir" ARCH="$ARCH" LLVM="$LLVM" RUSTC="$rustc" \
 		KCONFIG_ALLCONFIG="$dir/fragment" allnoconfig
 	check_config "$dir/.config" "${fragments[@]}"
 }
@@ -77,7 +85,7 @@ seed() {
 }
 
 compile() {
-	kmake "$dir" Image modules
+	kmake "$dir" RUSTC="$rustc" Image modules
 	install_image "$dir"
 }
 
@@ -98,6 +106,7 @@ fi
 
 inputs=("${fragments[@]}" "=$source" "$build/stamp/toolbox" "$build/stamp/source")
 [ "$variant" = arm64 ] || inputs+=("$build/stamp/overlay")
+[ "$rustc" = rustc ] || inputs+=("$rustc")
 unless_fresh "kernel-$variant" "$image" "${inputs[@]}"
 [ "$variant" != arm64-builtin ] || seed
 step "kernel-$variant-config" "$what: configure" configure

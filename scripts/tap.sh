@@ -53,9 +53,9 @@ kernel_log_is_clean() {
 	fi
 }
 
-# guest NAME VARIANT SUITE PARAMETER...: the points that a suite prints inside
+# machine NAME VARIANT SUITE PARAMETER...: the points that a suite prints inside
 # the emulated machine, and whether it got as far as it had planned.
-guest() {
+machine() {
 	local name=$1 status=0 raw=$results/$1.raw planned seen finished
 	shift
 	"$root/scripts/qemu.sh" "$name" "$@" >"$raw" || status=$?
@@ -65,5 +65,10 @@ guest() {
 	finished=1
 	[ "$status" = 125 ] || [ "$seen" = 0 ] || [ "${planned:-none}" != "$seen" ] || finished=0
 	point $finished "machine ran to the end: ${planned:-none} points planned, $seen seen"
-	kernel_log_is_clean "$name"
+}
+
+# guest NAME VARIANT SUITE PARAMETER...: the same, and the kernel's log.
+guest() {
+	machine "$@"
+	kernel_log_is_clean "$1"
 }

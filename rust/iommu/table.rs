@@ -111,9 +111,17 @@ impl<const N: usize> Table<N> {
             let entry: *mut u64 = unsafe { base.add(index & mask) }.cast();
 
             for (i, word) in words.iter().enumerate() {
+                let (at, word) = (entry.wrapping_add(i), word.to_le());
+
                 // SAFETY: `entry` is valid for N words, and aligned. Volatile: the device may read
-                // it, or another CPU write it, at any time.
-                unsafe { entry.add(i).write_volatile(word.to_le()) };
+                // it, or another CPU write it, at any time. The latter is for KCSAN to find, and a
+                // volatile store is none to look at.
+                unsafe {
+                    match cfg!(CONFIG_KCSAN) {
+                        true => at.write(word),
+                        false => at.write_volatile(word),
+                    }
+                }
             }
             index += 1;
         }

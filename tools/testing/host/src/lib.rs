@@ -4,8 +4,9 @@
 //!
 //! These are the very files that the kernel module is made of, at the same module paths. `cargo
 //! test` runs their unit tests, which are KUnit suites in the kernel, and the property tests in
-//! `tests/`, which need the standard library. With `--cfg loom` it runs the models in `models/`
-//! instead.
+//! `tests/`, which need the standard library. In `models/` is what several threads do: as real
+//! threads, for ThreadSanitizer too (`--cfg tsan`, without the property tests), or, with `--cfg
+//! loom` instead of all else, explored by loom.
 
 mod sync;
 
@@ -24,13 +25,16 @@ pub(crate) use nested::common;
 #[cfg(test)]
 pub(crate) use nested::smmu_v3;
 
-#[cfg(all(test, loom))]
+#[cfg(test)]
 #[path = "../models"]
 mod models {
+    #[cfg(loom)]
     mod queue;
+    #[cfg(not(loom))]
+    mod threads;
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, tsan))))]
 #[path = "../tests"]
 mod properties {
     mod entry;

@@ -4,8 +4,9 @@
 //!
 //! The kernel names orderings by type and has only those that make sense; so do these.
 
+// Here a claim may be preempted.
 #[cfg(not(loom))]
-pub(crate) use std::hint::spin_loop as relax;
+pub(crate) use std::thread::yield_now as relax;
 
 #[cfg(loom)]
 pub(crate) use loom::thread::yield_now as relax;

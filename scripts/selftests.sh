@@ -22,7 +22,8 @@ compile() {
 	step headers "selftests: kernel headers" install_headers
 	done_fresh
 )
-unless_fresh selftests "$out/selftests/iommu_nested" "$selftests" "$build/stamp/headers"
+unless_fresh selftests "$out/selftests/iommu_nested" "$selftests" "$root/include/uapi" \
+	"$build/stamp/headers"
 mkdir -p "$out/selftests"
 step selftests "selftests: static $ARCH programs" compile
 done_fresh

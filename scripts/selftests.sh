@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Builds the selftests and the demo program: static arm64 programs on the
-# kernel's installed user-space headers.
+# Builds the selftests, the demo program and the sample VMM: static arm64 programs
+# on the kernel's installed user-space headers.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -15,6 +15,9 @@ install_headers() {
 compile() {
 	tools make -C "$selftests" OUTPUT="$out/selftests" CC=aarch64-linux-gnu-gcc \
 		KHDR="$headers/include" KSRC="$ksrc"
+	tools aarch64-linux-gnu-gcc -Wall -Wextra -O2 -std=gnu11 -static \
+		-isystem "$headers/include" -o "$out/selftests/vfio_sample" \
+		"$root/samples/vfio/nested.c"
 }
 
 (
@@ -22,8 +25,8 @@ compile() {
 	step headers "selftests: kernel headers" install_headers
 	done_fresh
 )
-unless_fresh selftests "$out/selftests/iommu_nested" "$selftests" "$root/include/uapi" \
-	"$build/stamp/headers"
+unless_fresh selftests "$out/selftests/iommu_nested" "$selftests" "$root/samples" \
+	"$root/include" "$build/stamp/headers"
 mkdir -p "$out/selftests"
 step selftests "selftests: static $ARCH programs" compile
 done_fresh

@@ -2,6 +2,7 @@
 
 #include <linux/cdev.h>
 #include <linux/fs.h>
+#include <linux/init.h>
 #include <linux/io.h>
 #include <linux/kstrtox.h>
 #include <linux/mm.h>
@@ -10,41 +11,54 @@
 
 #include "helpers.h"
 
-#if __has_include(<../drivers/vfio/vfio.h>)
-#include <../drivers/vfio/vfio.h>
+#if __has_include("../drivers/vfio/vfio.h")
+#include "../drivers/vfio/vfio.h"
 
-#define CHECK(field)							\
-	static_assert(offsetof(struct rust_vfio_iommu_driver_ops, field) ==	\
-		      offsetof(struct vfio_iommu_driver_ops, field))
+#define OURS(field)	offsetof(struct rust_vfio_iommu_driver_ops, field)
+#define THEIRS(field)	offsetof(struct vfio_iommu_driver_ops, field)
 
-CHECK(name);
-CHECK(owner);
-CHECK(open);
-CHECK(release);
-CHECK(ioctl);
-CHECK(attach_group);
-CHECK(detach_group);
-CHECK(pin_pages);
-CHECK(unpin_pages);
-CHECK(register_device);
-CHECK(unregister_device);
-CHECK(dma_rw);
-CHECK(group_iommu_domain);
+static_assert(OURS(name) == THEIRS(name));
+static_assert(OURS(owner) == THEIRS(owner));
+static_assert(OURS(open) == THEIRS(open));
+static_assert(OURS(release) == THEIRS(release));
+static_assert(OURS(ioctl) == THEIRS(ioctl));
+static_assert(OURS(attach_group) == THEIRS(attach_group));
+static_assert(OURS(detach_group) == THEIRS(detach_group));
+static_assert(OURS(pin_pages) == THEIRS(pin_pages));
+static_assert(OURS(unpin_pages) == THEIRS(unpin_pages));
+static_assert(OURS(register_device) == THEIRS(register_device));
+static_assert(OURS(unregister_device) == THEIRS(unregister_device));
+static_assert(OURS(dma_rw) == THEIRS(dma_rw));
+static_assert(OURS(group_iommu_domain) == THEIRS(group_iommu_domain));
 static_assert(sizeof(struct rust_vfio_iommu_driver_ops) ==
 	      sizeof(struct vfio_iommu_driver_ops));
 static_assert(sizeof(enum vfio_group_type) == sizeof(int));
 static_assert(VFIO_IOMMU == RUST_VFIO_IOMMU);
-#else
-struct vfio_iommu_driver_ops;
-
-int vfio_register_iommu_driver(const struct vfio_iommu_driver_ops *ops);
-void vfio_unregister_iommu_driver(const struct vfio_iommu_driver_ops *ops);
 #endif
 
+#ifdef MODULE
 int rust_helper_vfio_register(const struct rust_vfio_iommu_driver_ops *ops)
 {
 	return vfio_register_iommu_driver((const void *)ops);
 }
+#else
+/* Built in, IOMMU drivers are initialised before VFIO. */
+static const struct rust_vfio_iommu_driver_ops *early;
+
+int __init rust_helper_vfio_register(const struct rust_vfio_iommu_driver_ops *ops)
+{
+	if (early)
+		return -EBUSY;
+	early = ops;
+	return 0;
+}
+
+static int __init rust_vfio_register_early(void)
+{
+	return early ? vfio_register_iommu_driver((const void *)early) : 0;
+}
+late_initcall(rust_vfio_register_early);
+#endif
 
 void rust_helper_vfio_unregister(const struct rust_vfio_iommu_driver_ops *ops)
 {

@@ -36,6 +36,11 @@ struct rust_vfio_iommu_driver_ops {
 						   struct iommu_group *group);
 };
 
+/* As there. */
+struct vfio_iommu_driver_ops;
+int vfio_register_iommu_driver(const struct vfio_iommu_driver_ops *ops);
+void vfio_unregister_iommu_driver(const struct vfio_iommu_driver_ops *ops);
+
 /* Of enum vfio_group_type: devices behind an IOMMU. */
 #define RUST_VFIO_IOMMU 0
 

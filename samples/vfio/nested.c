@@ -104,28 +104,21 @@ static void look(void)
 	check(cap && cap->model == VFIO_NESTED_MODEL_ARM_SMMUV3 &&
 	      cap->ops & VFIO_NESTED_OP_BIND_PASID_TABLE &&
 	      cap->ops & VFIO_NESTED_OP_BIND_MSI, "an SMMUv3 that can nest");
-	printf("       IOVA %u bits, GPA %u bits, ASID %u bits, PASID %u bits\n",
-	       cap->input_bits, cap->output_bits, cap->asid_bits,
-	       cap->pasid_bits);
-	check(!!capability(info, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE),
-	      "IOVA ranges");
-	check(!!capability(info, VFIO_NESTED_INFO_CAP_ARM_SMMUV3), "registers");
+	printf("       IOVA %u bits, GPA %u bits, ASID %u bits\n", cap->input_bits,
+	       cap->output_bits, cap->asid_bits);
+	check(capability(info, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE) &&
+	      capability(info, VFIO_NESTED_INFO_CAP_ARM_SMMUV3),
+	      "IOVA ranges and registers");
 }
 
-static struct vfio_nested_target target(void)
-{
-	return (struct vfio_nested_target){
-		.group_fd = group,
-		.device = (unsigned long)name,
-	};
-}
+#define TARGET { .group_fd = group, .device = (unsigned long)name }
 
 static void bind_table(void)
 {
 	struct vfio_nested_bind_pasid_table bind = {
 		.argsz = sizeof(bind),
 		.flags = VFIO_NESTED_BIND_DEVICE_ID,
-		.target = target(),
+		.target = TARGET,
 		.config = VFIO_NESTED_CONFIG_TRANSLATE,
 		.model = VFIO_NESTED_MODEL_ARM_SMMUV3,
 		.device_id = VSID,
@@ -137,14 +130,20 @@ static void bind_table(void)
 	      "BIND_PASID_TABLE");
 }
 
+static void unbind_table(void)
+{
+	struct vfio_nested_unbind unbind = { sizeof(unbind), 0, TARGET };
+
+	check(!ioctl(container, VFIO_NESTED_UNBIND_PASID_TABLE, &unbind),
+	      "UNBIND_PASID_TABLE");
+}
+
 static void bind_msi(void)
 {
 	struct vfio_nested_bind_msi msi = {
 		.argsz = sizeof(msi),
 		.target = { .group_fd = group },
-		.giova = MSI_IOVA,
-		.gdb = GDB,
-		.size = PAGE,
+		.giova = MSI_IOVA, .gdb = GDB, .size = PAGE,
 	};
 
 	check(!ioctl(container, VFIO_NESTED_BIND_MSI, &msi), "BIND_MSI");
@@ -158,15 +157,11 @@ static void invalidate(void)
 		.granularity = VFIO_NESTED_INV_GRANU_ADDR,
 		.flags = VFIO_NESTED_INV_HAS_ARCHID | VFIO_NESTED_INV_LEAF,
 		.archid = ASID,
-		.addr = BUF_IOVA,
-		.granule_size = PAGE,
-		.granule_count = 1,
+		.addr = BUF_IOVA, .granule_size = PAGE, .granule_count = 1,
 	};
 	struct vfio_nested_cache_invalidate cmd = {
 		.argsz = sizeof(cmd),
-		.entry_size = sizeof(inv),
-		.entries = (unsigned long)&inv,
-		.count = 1,
+		.entry_size = sizeof(inv), .entries = (unsigned long)&inv, .count = 1,
 	};
 
 	check(!ioctl(container, VFIO_NESTED_CACHE_INVALIDATE, &cmd) &&
@@ -180,21 +175,15 @@ static int interrupt(void)
 		struct vfio_irq_set set;
 		__s32 fd;
 	} irq = {
-		.set = {
-			.argsz = sizeof(irq),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_MSI_IRQ_INDEX,
-			.count = 1,
-		},
-		.fd = event,
+		{ sizeof(irq), VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+		  VFIO_PCI_MSI_IRQ_INDEX, 0, 1 }, event,
 	};
 
 	check(!ioctl(device, VFIO_DEVICE_SET_IRQS, &irq), "SET_IRQS");
 	return event;
 }
 
-static volatile void *edu(void)
+static void *edu(void)
 {
 	struct vfio_region_info bar = { .argsz = sizeof(bar) };
 	struct vfio_region_info config = {
@@ -213,14 +202,17 @@ static volatile void *edu(void)
 	return regs;
 }
 
-/* edu copies a page between memory and its buffer. */
-static void dma(volatile void *regs, unsigned long iova, int store)
+#define WRITE(type, reg, value) \
+	__atomic_store_n((type *)(regs + (reg)), value, __ATOMIC_RELEASE)
+
+/* edu copies between memory and its buffer. */
+static void dma(unsigned char *regs, unsigned long iova, int store, int size)
 {
-	*(volatile __u64 *)(regs + 0x80) = store ? 0x40000 : iova;
-	*(volatile __u64 *)(regs + 0x88) = store ? iova : 0x40000;
-	*(volatile __u64 *)(regs + 0x90) = PAGE;
-	*(volatile __u64 *)(regs + 0x98) = store ? 3 : 1;
-	while (*(volatile __u64 *)(regs + 0x98) & 1)
+	WRITE(__u64, 0x80, store ? 0x40000 : iova);
+	WRITE(__u64, 0x88, store ? iova : 0x40000);
+	WRITE(__u64, 0x90, size);
+	WRITE(__u64, 0x98, store ? 3 : 1);
+	while (__atomic_load_n((__u64 *)(regs + 0x98), __ATOMIC_ACQUIRE) & 1)
 		usleep(1000);
 }
 
@@ -239,10 +231,9 @@ int main(int argc, char **argv)
 		.iova = RAM_GPA,
 		.size = RAM_SIZE,
 	};
-	struct vfio_nested_event_fd event_fd = { sizeof(event_fd), 0, 256, 0 };
-	struct vfio_nested_unbind unbind = { .argsz = sizeof(unbind) };
-	struct vfio_nested_event event;
-	volatile void *regs;
+	struct vfio_nested_event_fd event_fd = { sizeof(event_fd), 0, 16, 0 };
+	struct vfio_nested_event event = {};
+	unsigned char *regs;
 	int irq, events;
 	char path[64];
 
@@ -250,7 +241,6 @@ int main(int argc, char **argv)
 		return 2;
 	name = argv[2];
 	snprintf(path, sizeof(path), "/dev/vfio/%s", argv[1]);
-
 	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	group = open(path, O_RDWR | O_CLOEXEC);
 	check(container >= 0 && group >= 0, "container and group");
@@ -281,29 +271,29 @@ int main(int argc, char **argv)
 	irq = interrupt();
 
 	memset(page(BUF_A), 0xa5, PAGE);
-	dma(regs, BUF_IOVA, 0);
+	dma(regs, BUF_IOVA, 0, PAGE);
 	map(BUF_IOVA, gpa(BUF_B));
 	invalidate();
-	dma(regs, BUF_IOVA, 1);
+	dma(regs, BUF_IOVA, 1, PAGE);
 	check(!memcmp(page(BUF_A), page(BUF_B), PAGE), "DMA through both stages");
 
-	*(volatile __u32 *)(regs + 0x60) = 1;
+	WRITE(__u32, 0x60, 1);
 	check(wait_for(irq), "an interrupt through both stages");
-	*(volatile __u32 *)(regs + 0x64) = 1;
+	WRITE(__u32, 0x64, 1);
 
-	dma(regs, BUF_IOVA + PAGE, 1);
+	dma(regs, BUF_IOVA + PAGE, 1, 4);
 	check(wait_for(events) &&
-	      read(events, &event, sizeof(event)) == sizeof(event) &&
-	      event.reason == VFIO_NESTED_EVENT_TRANSLATION &&
+	      read(events, &event, sizeof(event)) == sizeof(event), "an event");
+	printf("       reason %u, device %#llx, IOVA %#llx, flags %#x\n",
+	       event.reason, event.device_id, event.addr, event.flags);
+	check(event.reason == VFIO_NESTED_EVENT_TRANSLATION &&
 	      event.device_id == VSID && event.addr == BUF_IOVA + PAGE &&
-	      event.flags & VFIO_NESTED_EVENT_WRITE, "an event for a bad access");
+	      event.flags & VFIO_NESTED_EVENT_WRITE, "for a bad access");
 
-	unbind.target = target();
-	check(!ioctl(container, VFIO_NESTED_UNBIND_PASID_TABLE, &unbind),
-	      "UNBIND_PASID_TABLE");
-	dma(regs, gpa(BUF_A), 0);
+	unbind_table();
+	dma(regs, gpa(BUF_A), 0, PAGE);
 	memset(page(BUF_B), 0, PAGE);
-	dma(regs, gpa(BUF_B), 1);
+	dma(regs, gpa(BUF_B), 1, PAGE);
 	check(!memcmp(page(BUF_A), page(BUF_B), PAGE), "DMA by GPAs");
 	return 0;
 }

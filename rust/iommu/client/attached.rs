@@ -125,8 +125,8 @@ impl<T: Translation> GroupDomain<T> {
     }
 
     // SAFETY (of all the callbacks below): the core calls a domain's operations with that domain,
-    // which came from `create()` and is not freed meanwhile, with devices that the driver has probed
-    // and not released, and with valid pointers otherwise.
+    // which came from `create()` and is not freed meanwhile, with devices that the driver has
+    // probed and not released, and with valid pointers otherwise.
 
     extern "C" fn attach_dev(
         raw: *mut bindings::iommu_domain,
@@ -187,8 +187,8 @@ impl<T: Translation> GroupDomain<T> {
     }
 
     extern "C" fn free(raw: *mut bindings::iommu_domain) {
-        // SAFETY: See above; `raw` is the first member of the box that `create()` leaked, and the core
-        // does not use it any more.
+        // SAFETY: See above; `raw` is the first member of the box that `create()` leaked, and the
+        // core does not use it any more.
         drop(unsafe { KBox::<Self>::from_raw(raw.cast()) });
     }
 }

@@ -14,10 +14,6 @@
 
 #include "kselftest_harness.h"
 
-#include "lib/edu.h"
-#include "lib/guest.h"
-#include "lib/iommufd.h"
-#include "lib/smmuv3.h"
 #include "tests/common.h"
 
 #include "tests/host.c"
@@ -30,6 +26,7 @@
 #include "tests/isolation.c"
 #include "tests/invalidate.c"
 #include "tests/invalidate_args.c"
+#include "tests/invalidate_ioctl.c"
 #include "tests/vevent.c"
 #include "tests/msi.c"
 #include "tests/pasid.c"

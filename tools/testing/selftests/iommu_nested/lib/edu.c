@@ -17,6 +17,8 @@
 #define EDU_VENDOR		0x1234
 #define EDU_DEVICE		0x11e8
 
+#define EDU_IRQ_RAISE		0x60
+#define EDU_IRQ_ACK		0x64
 #define EDU_DMA_SRC		0x80
 #define EDU_DMA_DST		0x88
 #define EDU_DMA_COUNT		0x90
@@ -78,19 +80,26 @@ static int edu_map(struct edu *edu)
 	return 0;
 }
 
-static int edu_setup(struct edu *edu, int iommufd)
+static int edu_bind(struct edu *edu, int iommufd)
 {
 	struct vfio_device_bind_iommufd bind = {
 		.argsz = sizeof(bind),
 		.iommufd = iommufd,
 	};
+
+	if (ioctl(edu->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind))
+		return -errno;
+	edu->dev = bind.out_devid;
+	return 0;
+}
+
+static int edu_setup(struct edu *edu)
+{
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	int rc;
 
-	if (ioctl(edu->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
-	    ioctl(edu->fd, VFIO_DEVICE_GET_INFO, &info))
+	if (ioctl(edu->fd, VFIO_DEVICE_GET_INFO, &info))
 		return -errno;
-	edu->dev = bind.out_devid;
 	edu->flags = info.flags;
 
 	rc = edu_enable(edu);
@@ -102,20 +111,73 @@ static int edu_setup(struct edu *edu, int iommufd)
 	return rc;
 }
 
+static int edu_find(struct edu *edu, unsigned int nth)
+{
+	*edu = (struct edu){ .nth = nth, .fd = -1, .group = -1 };
+	return pci_find(EDU_VENDOR, EDU_DEVICE, nth, edu->bdf);
+}
+
 int edu_open(struct edu *edu, unsigned int nth, int iommufd)
 {
 	int rc;
 
-	*edu = (struct edu){ .nth = nth, .fd = -1 };
-	rc = pci_find(EDU_VENDOR, EDU_DEVICE, nth, edu->bdf);
+	rc = edu_find(edu, nth);
 	if (rc)
 		return rc;
 	edu->fd = pci_open_vfio(edu->bdf);
 	if (edu->fd < 0)
 		return edu->fd;
-	rc = edu_setup(edu, iommufd);
+	rc = edu_bind(edu, iommufd);
+	if (!rc)
+		rc = edu_setup(edu);
 	if (rc)
 		edu_close(edu);
+	return rc;
+}
+
+int edu_open_group(struct edu *edu, unsigned int nth, int container)
+{
+	int rc;
+
+	rc = edu_find(edu, nth);
+	if (rc)
+		return rc;
+	edu->group = pci_open_vfio_group(edu->bdf);
+	if (edu->group < 0)
+		return edu->group;
+	if (ioctl(edu->group, VFIO_GROUP_SET_CONTAINER, &container)) {
+		rc = -errno;
+		edu_close(edu);
+	}
+	return rc;
+}
+
+int edu_open_device(struct edu *edu)
+{
+	int rc;
+
+	edu->fd = ioctl(edu->group, VFIO_GROUP_GET_DEVICE_FD, edu->bdf);
+	if (edu->fd < 0)
+		return -errno;
+	rc = edu_setup(edu);
+	if (rc) {
+		close(edu->fd);
+		edu->fd = -1;
+	}
+	return rc;
+}
+
+int edu_open_sysfs(struct edu *edu, unsigned int nth)
+{
+	int rc;
+
+	rc = edu_find(edu, nth);
+	if (!rc)
+		rc = pci_enable(edu->bdf);
+	if (!rc)
+		rc = pci_map_bar0(edu->bdf, &edu->bar, &edu->bar_size);
+	if (!rc)
+		rc = edu_wait(edu);
 	return rc;
 }
 
@@ -125,8 +187,11 @@ void edu_close(struct edu *edu)
 		munmap(edu->bar, edu->bar_size);
 	if (edu->fd >= 0)
 		close(edu->fd);
+	if (edu->group >= 0)
+		close(edu->group);
 	edu->bar = NULL;
 	edu->fd = -1;
+	edu->group = -1;
 }
 
 int edu_attach(struct edu *edu, __u32 pt)
@@ -172,6 +237,37 @@ int edu_detach_pasid(struct edu *edu, __u32 pasid)
 int edu_reset(struct edu *edu)
 {
 	return ioctl(edu->fd, VFIO_DEVICE_RESET) ? -errno : 0;
+}
+
+int edu_set_irq(struct edu *edu, int event)
+{
+	bool on = event >= 0;
+	struct {
+		struct vfio_irq_set set;
+		__s32 fd;
+	} cmd = {
+		.set = {
+			.argsz = on ? sizeof(cmd) : sizeof(cmd.set),
+			.flags = VFIO_IRQ_SET_ACTION_TRIGGER |
+				 (on ? VFIO_IRQ_SET_DATA_EVENTFD :
+				  VFIO_IRQ_SET_DATA_NONE),
+			.index = VFIO_PCI_MSI_IRQ_INDEX,
+			.count = on,
+		},
+		.fd = event,
+	};
+
+	return ioctl(edu->fd, VFIO_DEVICE_SET_IRQS, &cmd) ? -errno : 0;
+}
+
+void edu_raise_irq(struct edu *edu)
+{
+	writel(1, edu->bar + EDU_IRQ_RAISE);
+}
+
+void edu_ack_irq(struct edu *edu)
+{
+	writel(1, edu->bar + EDU_IRQ_ACK);
 }
 
 static void edu_start(struct edu *edu, __u64 src, __u64 dst, __u32 len,

@@ -20,6 +20,7 @@ struct edu {
 	unsigned int nth;		/* of the machine's edu devices */
 	char bdf[16];			/* 0000:00:02.0 */
 	int fd;				/* vfio device */
+	int group;			/* vfio group, of a device in a container */
 	__u32 dev;			/* iommufd's ID of the bound device */
 	void *bar;
 	size_t bar_size;
@@ -38,6 +39,20 @@ unsigned int edu_count(void);
  * Return: 0; -ENODEV when there is no such device; another negative errno.
  */
 int edu_open(struct edu *edu, unsigned int nth, int iommufd);
+
+/** edu_open_group() - take the @nth edu device's group into a VFIO container */
+int edu_open_group(struct edu *edu, unsigned int nth, int container);
+/** edu_open_device() - take the device itself; its container must have a type */
+int edu_open_device(struct edu *edu);
+
+/**
+ * edu_open_sysfs() - drive the @nth edu device with nobody's leave
+ *
+ * Through what sysfs has of PCI, whoever owns the device, if anyone does: it shows
+ * where the DMA of a device can go that has no user. It has no fd, and can't be
+ * attached or reset.
+ */
+int edu_open_sysfs(struct edu *edu, unsigned int nth);
 void edu_close(struct edu *edu);
 
 /** edu_attach() - attach (or switch) to an IOAS or HWPT */
@@ -48,6 +63,12 @@ int edu_detach_pasid(struct edu *edu, __u32 pasid);
 int edu_reset(struct edu *edu);
 /** edu_enable() - memory decoding and bus mastering, which a reset turns off */
 int edu_enable(struct edu *edu);
+
+/** edu_set_irq() - have the device's MSI signal an eventfd; -1 turns it off */
+int edu_set_irq(struct edu *edu, int event);
+/** edu_raise_irq() - raise the interrupt; edu_ack_irq() before the next one */
+void edu_raise_irq(struct edu *edu);
+void edu_ack_irq(struct edu *edu);
 
 /** edu_load() - DMA from memory into the buffer at @offset; waits for the end */
 int edu_load(struct edu *edu, __u64 iova, __u32 offset, __u32 len);

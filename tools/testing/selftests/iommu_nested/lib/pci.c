@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <linux/pci_regs.h>
 
 #include "pci.h"
 
@@ -100,24 +103,133 @@ static int pci_give_to_vfio(const char *bdf)
 	return sysfs_write("/sys/bus/pci/drivers_probe", bdf);
 }
 
+/* The same, and if vfio-pci does not have the function yet it gets it. */
+static int pci_make_vfio(const char *bdf, char *name, size_t size)
+{
+	int rc = pci_vfio_name(bdf, name, size);
+
+	if (!rc)
+		return 0;
+	rc = pci_give_to_vfio(bdf);
+	return rc ? rc : pci_vfio_name(bdf, name, size);
+}
+
 int pci_open_vfio(const char *bdf)
 {
 	char path[PATH_MAX];
 	char name[NAME_MAX + 1];
 	int fd, rc;
 
-	rc = pci_vfio_name(bdf, name, sizeof(name));
-	if (rc) {
-		rc = pci_give_to_vfio(bdf);
-		if (rc)
-			return rc;
-		rc = pci_vfio_name(bdf, name, sizeof(name));
-		if (rc)
-			return rc;
-	}
+	rc = pci_make_vfio(bdf, name, sizeof(name));
+	if (rc)
+		return rc;
 	snprintf(path, sizeof(path), "/dev/vfio/devices/%s", name);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+int pci_open_vfio_group(const char *bdf)
+{
+	char path[PATH_MAX];
+	char name[NAME_MAX + 1];
+	int fd, group, rc;
+
+	rc = pci_make_vfio(bdf, name, sizeof(name));
+	if (rc)
+		return rc;
+	group = pci_iommu_group(bdf);
+	if (group < 0)
+		return group;
+	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int pci_iommu_group(const char *bdf)
+{
+	char target[PATH_MAX] = "";
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), PCI_SYSFS "/%s/iommu_group", bdf);
+	if (readlink(path, target, sizeof(target) - 1) < 0)
+		return -errno;
+	return atoi(basename(target));
+}
+
+static int pci_open_config(const char *bdf, int flags)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), PCI_SYSFS "/%s/config", bdf);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int pci_enable(const char *bdf)
+{
+	int fd = pci_open_config(bdf, O_RDWR);
+	__u16 cmd;
+	int rc = 0;
+
+	if (fd < 0)
+		return fd;
+	if (pread(fd, &cmd, sizeof(cmd), PCI_COMMAND) != sizeof(cmd))
+		rc = -EIO;
+	cmd |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	if (!rc && pwrite(fd, &cmd, sizeof(cmd), PCI_COMMAND) != sizeof(cmd))
+		rc = -EIO;
+	close(fd);
+	return rc;
+}
+
+int pci_map_bar0(const char *bdf, void **bar, size_t *size)
+{
+	char path[PATH_MAX];
+	struct stat info;
+	void *map;
+	int fd;
+
+	snprintf(path, sizeof(path), PCI_SYSFS "/%s/resource0", bdf);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	map = MAP_FAILED;
+	if (!fstat(fd, &info))
+		map = mmap(NULL, info.st_size, PROT_READ | PROT_WRITE,
+			   MAP_SHARED, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return -errno;
+	*bar = map;
+	*size = info.st_size;
+	return 0;
+}
+
+int pci_msi_address(const char *bdf, __u64 *address)
+{
+	int fd = pci_open_config(bdf, O_RDONLY);
+	__u8 at, config[256];
+	__u32 lo, hi = 0;
+	ssize_t len;
+
+	if (fd < 0)
+		return fd;
+	len = pread(fd, config, sizeof(config), 0);
+	close(fd);
+	if (len != sizeof(config))
+		return -EIO;
+	for (at = config[PCI_CAPABILITY_LIST] & ~3; at && at <= 0xf0;
+	     at = config[at + 1] & ~3) {
+		if (config[at] != PCI_CAP_ID_MSI)
+			continue;
+		memcpy(&lo, &config[at + PCI_MSI_ADDRESS_LO], sizeof(lo));
+		if (config[at + PCI_MSI_FLAGS] & PCI_MSI_FLAGS_64BIT)
+			memcpy(&hi, &config[at + PCI_MSI_ADDRESS_HI], sizeof(hi));
+		*address = (__u64)hi << 32 | lo;
+		return 0;
+	}
+	return -ENOENT;
 }
 
 int pci_iommu_driver(const char *bdf, char *name, size_t size)

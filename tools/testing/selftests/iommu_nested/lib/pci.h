@@ -25,6 +25,21 @@ int pci_find(__u16 vendor, __u16 device, unsigned int nth, char bdf[16]);
  */
 int pci_open_vfio(const char *bdf);
 
+/** pci_open_vfio_group() - the same with the vfio group that it is in */
+int pci_open_vfio_group(const char *bdf);
+
+/** pci_iommu_group() - the number of its IOMMU group */
+int pci_iommu_group(const char *bdf);
+
+/** pci_enable() - memory decoding and bus mastering, through sysfs */
+int pci_enable(const char *bdf);
+
+/** pci_map_bar0() - the first memory region, through sysfs */
+int pci_map_bar0(const char *bdf, void **bar, size_t *size);
+
+/** pci_msi_address() - where the function writes its MSI, as it has been told */
+int pci_msi_address(const char *bdf, __u64 *address);
+
 /** pci_iommu_driver() - the name of the driver of the IOMMU before a function */
 int pci_iommu_driver(const char *bdf, char *name, size_t size);
 

@@ -1,127 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What the fixtures are made of: a host (an iommufd context with devices and
- * some memory) and guests of it (a vIOMMU, a vDEVICE, a stage 1).
- *
- * The question "where does this DMA go?" has one form in all tests: hits()
- * lets the device store a fresh marker and tells which of the host's four data
- * pages got it. PAGE_A means that page alone, NOWHERE that the DMA was stopped.
- */
+/* Hosts and guests by way of /dev/iommu. */
 #ifndef IOMMU_NESTED_COMMON_H
 #define IOMMU_NESTED_COMMON_H
 
-#define GUEST_GPA	0x40000000ULL
-#define GUEST_SIZE	MIB(4)
-#define IOVA		0x1234567000ULL
-#define S1_VA_BITS	39
-#define ASID		0x77
-
-#define PAGE_A		BIT(0)
-#define PAGE_B		BIT(1)
-#define PAGE_C		BIT(2)
-#define PAGE_D		BIT(3)
-#define NOWHERE		0UL
-#define NUM_PAGES	4
-#define PAGE_WORDS	(GUEST_PAGE / sizeof(__u64))
-
-#define MAX_DEVICES	2
+#include "../lib/iommufd.h"
+#include "witness.h"
 
 #define NO_NESTING	"IOMMU_VIOMMU_ALLOC: this driver does not nest on this SMMU"
-
-struct host {
-	int fd;
-	__u32 ioas;
-	__u32 s2;			/* nesting parent of the ioas, once made */
-	struct edu edu[MAX_DEVICES];
-	unsigned int num_edu;
-	struct guest ram;
-	__u64 *page[NUM_PAGES];
-	unsigned int next_marker;
-	struct iommu_hw_info_arm_smmuv3 info;
-};
-
-struct vm {
-	struct host *host;
-	struct edu *edu;
-	__u32 viommu;
-	__u32 vdevice;
-	__u32 vsid;			/* what the guest calls the device */
-	struct s1 s1;
-	__u64 *cd;
-	__u64 ste[2];
-	__u32 hwpt;			/* translates through s1 */
-};
-
-/* Never 0, never the same for two words of the device's buffer. */
-static inline __u64 marker(unsigned int word)
-{
-	return (word + 1) * 0x9e3779b97f4a7c15ULL;
-}
-
-static inline __u64 page_gpa(const struct host *host, unsigned long page)
-{
-	return guest_gpa(&host->ram, host->page[__builtin_ctzl(page)]);
-}
-
-/*
- * Which pages a store to @iova reaches. The pages are clean before, so a late
- * or repeated store of an earlier marker cannot be taken for this one.
- */
-static unsigned long hits(struct __test_metadata *_metadata, struct host *host,
-			  struct edu *edu, __u64 iova)
-{
-	unsigned int word = host->next_marker++ % PAGE_WORDS;
-	unsigned int at = (iova % GUEST_PAGE) / sizeof(__u64);
-	unsigned long mask = 0;
-	unsigned int i;
-
-	for (i = 0; i < NUM_PAGES; i++)
-		memset(host->page[i], 0, GUEST_PAGE);
-	ASSERT_EQ(0, edu_store(edu, iova, word * sizeof(__u64), sizeof(__u64)));
-	for (i = 0; i < NUM_PAGES; i++)
-		if (host->page[i][at] == marker(word))
-			mask |= BIT(i);
-	return mask;
-}
-
-/*
- * The device's buffer outlives the tests, which are a process each: what it
- * holds is remembered across them, for each device.
- */
-static bool *markers_known;
-
-static void __attribute__((constructor)) remember_markers(void)
-{
-	markers_known = mmap(NULL, GUEST_PAGE, PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (markers_known == MAP_FAILED)
-		abort();
-}
-
-/* DMA into the buffer of the device; its markers are gone then. */
-static int load(struct edu *edu, __u64 iova, __u32 len)
-{
-	markers_known[edu->nth] = false;
-	return edu_load(edu, iova, 0, len);
-}
-
-/* Fill the device's buffer with markers, by a DMA through the plain IOAS. */
-static void teach_markers(struct __test_metadata *_metadata, struct host *host,
-			  struct edu *edu)
-{
-	unsigned int i;
-
-	ASSERT_EQ(0, edu_attach(edu, host->ioas));
-	if (markers_known[edu->nth])
-		return;
-	for (i = 0; i < PAGE_WORDS; i++)
-		host->page[0][i] = marker(i);
-	ASSERT_EQ(0, load(edu, page_gpa(host, PAGE_A), GUEST_PAGE));
-	ASSERT_EQ(PAGE_B, hits(_metadata, host, edu, page_gpa(host, PAGE_B))) {
-		TH_LOG("%s does no DMA through a plain IOAS", edu->bdf);
-	}
-	markers_known[edu->nth] = true;
-}
 
 /* A context with @num_edu devices, the @first of the machine and the next. */
 static void host_up_nth(struct __test_metadata *_metadata, struct host *host,
@@ -145,16 +30,14 @@ static void host_up_nth(struct __test_metadata *_metadata, struct host *host,
 	}
 	ASSERT_EQ(0, iommufd_hw_info(host->fd, host->edu[0].dev, &cmd,
 				     &host->info));
-	ASSERT_EQ(0, guest_init(&host->ram, GUEST_SIZE, GUEST_GPA));
-	for (i = 0; i < NUM_PAGES; i++) {
-		host->page[i] = guest_alloc(&host->ram, GUEST_PAGE);
-		ASSERT_NE(NULL, host->page[i]);
-	}
+	host_make_ram(_metadata, host);
 	ASSERT_EQ(0, iommufd_ioas_alloc(host->fd, &host->ioas));
 	ASSERT_EQ(0, iommufd_ioas_map(host->fd, host->ioas, host->ram.ram,
 				      GUEST_SIZE, GUEST_GPA));
-	for (i = 0; i < num_edu; i++)
+	for (i = 0; i < num_edu; i++) {
+		ASSERT_EQ(0, edu_attach(&host->edu[i], host->ioas));
 		teach_markers(_metadata, host, &host->edu[i]);
+	}
 }
 
 static void host_up(struct __test_metadata *_metadata, struct host *host,
@@ -181,27 +64,6 @@ static void host_make_s2(struct __test_metadata *_metadata, struct host *host)
 					&host->s2));
 }
 
-/*
- * Whether the IOMMU driver promises nesting here. The driver under test always
- * does, unless it is told to be strict about coherency; of another one nothing
- * is known, so a refusal by that one is no failure.
- */
-static bool nesting_promised(void)
-{
-	char mode[16] = "";
-	FILE *f;
-
-	if (access("/sys/module/iommu_nested", F_OK))
-		return false;
-	f = fopen("/sys/module/iommu_nested/parameters/nesting_coherency", "re");
-	if (f) {
-		if (!fgets(mode, sizeof(mode), f))
-			mode[0] = '\0';
-		fclose(f);
-	}
-	return strncmp(mode, "strict", 6);
-}
-
 /* A vIOMMU on the host's stage 2, with @edu in it under the name @vsid. */
 static void vm_up(struct __test_metadata *_metadata, struct host *host,
 		  struct vm *vm, struct edu *edu, __u32 vsid)
@@ -220,29 +82,22 @@ static void vm_up(struct __test_metadata *_metadata, struct host *host,
 	ASSERT_EQ(0, iommufd_vdevice_alloc(host->fd, vm->viommu, edu->dev, vsid,
 					   &vm->vdevice));
 
-	ASSERT_EQ(0, s1_init(&vm->s1, &host->ram, 12, S1_VA_BITS));
-	vm->cd = guest_alloc(&host->ram, GUEST_PAGE);
-	ASSERT_NE(NULL, vm->cd);
-	cd_write(vm->cd, &vm->s1, ASID, IDR5_OAS(host->info.idr[5]));
+	vm_make_tables(_metadata, vm);
 	ste_s1(vm->ste, guest_gpa(&host->ram, vm->cd), 0);
 	ASSERT_EQ(0, iommufd_hwpt_alloc_ste(host->fd, edu->dev, vm->viommu,
 					    vm->ste, &vm->hwpt));
 }
 
-/* The guest's map and unmap: they change memory and invalidate nothing. */
-static void vm_map(struct __test_metadata *_metadata, struct vm *vm, __u64 iova,
-		   unsigned long page)
+static int vm_attach(struct vm *vm)
 {
-	ASSERT_EQ(0, s1_map(&vm->s1, iova, page_gpa(vm->host, page)));
+	return edu_attach(vm->edu, vm->hwpt);
 }
 
-static unsigned long vm_hits(struct __test_metadata *_metadata, struct vm *vm,
-			     __u64 iova)
+static int vm_forget(struct vm *vm)
 {
-	return hits(_metadata, vm->host, vm->edu, iova);
+	return iommufd_destroy(vm->host->fd, vm->vdevice);
 }
 
-/* Forward commands: 0 or the errno; @done gets the count that came back. */
 static int vm_invalidate_n(struct vm *vm, const struct smmu_cmd *cmds,
 			   __u32 num, __u32 *done)
 {
@@ -250,16 +105,6 @@ static int vm_invalidate_n(struct vm *vm, const struct smmu_cmd *cmds,
 	return iommufd_invalidate(vm->host->fd, vm->viommu, cmds, done);
 }
 
-static void vm_invalidate(struct __test_metadata *_metadata, struct vm *vm,
-			  struct smmu_cmd cmd)
-{
-	__u32 done;
-
-	ASSERT_EQ(0, vm_invalidate_n(vm, &cmd, 1, &done));
-	ASSERT_EQ(1U, done);
-}
-
-/* The nested fixtures: one guest with the first device, not attached yet. */
 static void nest_up(struct __test_metadata *_metadata, struct host *host,
 		    struct vm *vm)
 {

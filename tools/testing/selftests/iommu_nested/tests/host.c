@@ -94,8 +94,6 @@ TEST_F(host, hw_info_types)
 }
 
 /* The MSI doorbell's window belongs to the host, whatever is attached. */
-#define MSI_WINDOW	0x08000000ULL
-#define MSI_WINDOW_END	0x080fffffULL
 
 TEST_F(host, msi_window_is_reserved)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMU_HWPT_INVALIDATE: the guest's commands take effect.
+ * The guest's commands take effect.
  *
  * QEMU's SMMU caches translations and configurations for as long as it may, so
  * a translation that the guest changed stays as it was until the right command
@@ -23,7 +23,7 @@ FIXTURE_SETUP(invalidate)
 	if (_metadata->exit_code)
 		return;
 	vm_map(_metadata, vm, IOVA, PAGE_A);
-	ASSERT_EQ(0, edu_attach(vm->edu, vm->hwpt));
+	ASSERT_EQ(0, vm_attach(vm));
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
 }
 
@@ -214,27 +214,4 @@ TEST_F(invalidate, cfgi_cd_of_a_removed_cd)
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
 	vm_invalidate(_metadata, vm, smmu_cfgi_cd(vm->vsid, 0));
 	EXPECT_EQ(NOWHERE, vm_hits(_metadata, vm, IOVA));
-}
-
-/* Attaching is the VMM's CFGI_STE: it alone must show a new CD table. */
-TEST_F(invalidate, attach_of_a_changed_ste)
-{
-	struct host *host = &self->host;
-	struct vm *vm = &self->vm;
-	struct s1 other;
-	__u64 ste[2];
-	__u64 *cd;
-	__u32 hwpt;
-
-	cd = guest_alloc(&host->ram, GUEST_PAGE);
-	ASSERT_NE(NULL, cd);
-	ASSERT_EQ(0, s1_init(&other, &host->ram, 12, S1_VA_BITS));
-	ASSERT_EQ(0, s1_map(&other, IOVA, page_gpa(host, PAGE_C)));
-	cd_write(cd, &other, ASID + 1, IDR5_OAS(host->info.idr[5]));
-	ste_s1(ste, guest_gpa(&host->ram, cd), 0);
-	ASSERT_EQ(0, iommufd_hwpt_alloc_ste(host->fd, vm->edu->dev, vm->viommu,
-					    ste, &hwpt));
-	EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
-	ASSERT_EQ(0, edu_attach(vm->edu, hwpt));
-	EXPECT_EQ(PAGE_C, vm_hits(_metadata, vm, IOVA));
 }

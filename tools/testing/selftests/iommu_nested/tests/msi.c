@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The device's interrupt is a DMA, too: it passes the same tables. */
 
-#define EDU_IRQ_RAISE		0x60
-#define EDU_IRQ_ACK		0x64
 #define MSI_TIMEOUT_MS		2000
 
 FIXTURE(msi)
@@ -41,25 +39,6 @@ FIXTURE_VARIANT_ADD(msi, nested_unmapped)
 	.nested = true,
 };
 
-static int msi_enable(struct edu *edu, int event)
-{
-	struct {
-		struct vfio_irq_set set;
-		__s32 fd;
-	} cmd = {
-		.set = {
-			.argsz = sizeof(cmd),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_MSI_IRQ_INDEX,
-			.count = 1,
-		},
-		.fd = event,
-	};
-
-	return ioctl(edu->fd, VFIO_DEVICE_SET_IRQS, &cmd) ? -errno : 0;
-}
-
 FIXTURE_SETUP(msi)
 {
 	struct host *host = &self->host;
@@ -86,7 +65,7 @@ FIXTURE_SETUP(msi)
 						&pt));
 	}
 	ASSERT_EQ(0, edu_attach(&host->edu[0], pt));
-	ASSERT_EQ(0, msi_enable(&host->edu[0], self->event));
+	ASSERT_EQ(0, edu_set_irq(&host->edu[0], self->event));
 }
 
 FIXTURE_TEARDOWN(msi)
@@ -99,19 +78,19 @@ FIXTURE_TEARDOWN(msi)
 TEST_F(msi, interrupt_arrives)
 {
 	struct pollfd poll_fd = { .fd = self->event, .events = POLLIN };
-	void *bar = self->host.edu[0].bar;
+	struct edu *edu = &self->host.edu[0];
 	bool expected = !variant->nested || variant->mapped;
 	int i;
 
 	for (i = 0; i < 3; i++) {
 		__u64 count;
 
-		writel(1, bar + EDU_IRQ_RAISE);
+		edu_raise_irq(edu);
 		EXPECT_EQ(expected, poll(&poll_fd, 1, expected ?
 					 MSI_TIMEOUT_MS : 200));
 		if (poll_fd.revents & POLLIN)
 			EXPECT_EQ((ssize_t)sizeof(count),
 				  read(self->event, &count, sizeof(count)));
-		writel(1, bar + EDU_IRQ_ACK);
+		edu_ack_irq(edu);
 	}
 }

@@ -109,7 +109,7 @@ FIXTURE_SETUP(stage1)
 	ASSERT_EQ(0, s1_map_at(&vm->s1, BLOCK_IOVA, gpa & ~(size - 1),
 			       variant->level, S1_LEAF));
 	self->iova = BLOCK_IOVA + (gpa & (size - 1));
-	ASSERT_EQ(0, edu_attach(vm->edu, vm->hwpt));
+	ASSERT_EQ(0, vm_attach(vm));
 }
 
 FIXTURE_TEARDOWN(stage1)

@@ -100,12 +100,13 @@ impl<T, const N: usize> Default for Block<T, N> {
 }
 
 impl<T: FromBytes, const N: usize> Block<T, N> {
-    /// Reads `count` elements once, at most `N`, of `size` bytes each, as [`read_extensible`].
+    /// Reads `count` elements, at most `N`, of `size` bytes each, as [`read_extensible`]. If one
+    /// can't be read, returns those before it.
     ///
     /// # Errors
     ///
     /// - [`EINVAL`]: more than there is room for.
-    /// - As [`read_extensible`].
+    /// - As [`read_extensible`]: the first can't be read.
     pub fn read(&mut self, addr: usize, size: usize, count: usize) -> Result<&mut [T]> {
         let elements = self.0.get_mut(..count).ok_or(EINVAL)?;
 
@@ -119,17 +120,26 @@ impl<T: FromBytes, const N: usize> Block<T, N> {
                 )
             };
 
-            UserSlice::new(UserPtr::from_addr(addr), len)
+            let copied = UserSlice::new(UserPtr::from_addr(addr), len)
                 .reader()
-                .read_raw(bytes)?;
-            // SAFETY: All were copied to, and any bytes are a `T`.
-            return Ok(unsafe { elements.assume_init_mut() });
+                .read_raw(bytes);
+            if copied.is_ok() {
+                // SAFETY: All were copied to, and any bytes are a `T`.
+                return Ok(unsafe { elements.assume_init_mut() });
+            }
         }
-        for (i, element) in elements.iter_mut().enumerate() {
-            element.write(read_extensible(addr.wrapping_add(i * size), size)?);
+
+        let mut read = 0;
+        for element in elements.iter_mut() {
+            match read_extensible(addr.wrapping_add(read * size), size) {
+                Ok(value) => element.write(value),
+                Err(e) if read == 0 => return Err(e),
+                Err(_) => break,
+            };
+            read += 1;
         }
-        // SAFETY: All were written.
-        Ok(unsafe { elements.assume_init_mut() })
+        // SAFETY: So many were written.
+        Ok(unsafe { elements[..read].assume_init_mut() })
     }
 }
 
@@ -178,12 +188,16 @@ pub fn write<T: AsBytes + ?Sized>(addr: usize, value: &T) -> Result {
 /// - [`EFAULT`]: not readable.
 /// - [`ENOMEM`]
 pub fn read_string(addr: usize, max: usize) -> Result<CString> {
-    let mut buf = KVec::from_elem(0, max + 1, GFP_KERNEL)?;
-    let name = UserSlice::new(UserPtr::from_addr(addr), max + 1)
+    // One more than fits, as a longer string comes shortened.
+    let len = max + 2;
+    let mut buf = KVec::from_elem(0, len, GFP_KERNEL)?;
+    let name = UserSlice::new(UserPtr::from_addr(addr), len)
         .reader()
-        .strcpy_into_buf(&mut buf)
-        .map_err(|e| if e == EFAULT { e } else { ENAMETOOLONG })?;
+        .strcpy_into_buf(&mut buf)?;
 
+    if name.to_bytes().len() > max {
+        return Err(ENAMETOOLONG);
+    }
     Ok(CString::try_from(name)?)
 }
 

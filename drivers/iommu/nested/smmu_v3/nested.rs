@@ -347,9 +347,11 @@ impl Backend for SmmuV3 {
                 let vsid = u32::try_from(device)?;
                 let range = range.map(|range| (range.iovas.start, range.iovas.size));
 
-                if !fits(&pasid) || (pasid.is_some() && features.ssid_bits == 0) {
+                if !fits(&pasid) {
                     return Err(EINVAL);
                 }
+                // Without PASIDs, descriptor 0 is that of traffic that has none.
+                let pasid = pasid.filter(|_| features.ssid_bits != 0);
                 match devices.with(device, |ep| ep.ats_capable()) {
                     None => Err(EIO),
                     Some(false) => Ok(()),

@@ -11,7 +11,7 @@
 # These build, with all processors.
 builders=(build overlay)
 # These do not: the longest first.
-testers=(vm sanitizers selftests-smp4 selftests coherency reload reference dma-api kunit
+testers=(vm sanitizers selftests-smp4 vfio selftests coherency reload reference dma-api kunit
 	lint models host-test rustdoc)
 # These run only when named.
 others=(kcsan)

@@ -65,6 +65,17 @@ point() {
 	echo "${not}ok $points $name"
 }
 
+# run_selftests PROGRAM: its points, to which those that follow are added.
+run_selftests() {
+	timeout -s KILL 900 "$1" $NESTED_ARGS | tee /tmp/selftests
+	points=$((points + $(grep -c -E '^(not )?ok ' /tmp/selftests)))
+}
+
+reload() {
+	remove_devices
+	unload_driver && load_driver
+}
+
 # selftests_pass FIXTURE...: those selftests as one point; what failed is shown
 # as diagnostics.
 selftests_pass() {

@@ -3,9 +3,9 @@
  * A guest's device translates, before your eyes.
  *
  * The program plays both parts that QEMU and a guest kernel have in nested
- * translation: it asks the stock /dev/iommu for the objects, and it writes the
- * guest's tables. The device is QEMU's edu, and each claim on the screen is
- * checked against memory. Exit code 0 only when every check held.
+ * translation: it asks the stock /dev/iommu for the objects, and a VFIO container
+ * for the interrupt, and it writes the guest's tables. The device is QEMU's edu,
+ * and each claim on the screen is checked. Exit code 0 only when every check held.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <linux/compiler.h>
 
@@ -21,6 +22,7 @@
 #include "lib/iommufd.h"
 #include "lib/pci.h"
 #include "lib/smmuv3.h"
+#include "lib/vfio.h"
 #include "lib/walk.h"
 
 #define RAM_GPA		0x80000000ULL
@@ -28,6 +30,8 @@
 #define IOVA_READ	0x1234560000ULL
 #define IOVA_WRITE	0x1234561000ULL
 #define IOVA_UNMAPPED	0x1234569000ULL
+#define IOVA_DOORBELL	0x123456a000ULL
+#define GPA_DOORBELL	0x08090000ULL
 #define VSID		0xbeef
 #define ASID		42
 
@@ -299,6 +303,44 @@ static void take_fault(void)
 	check(same(demo.c) && clean(demo.b), "no memory was written");
 }
 
+/* The same guest in a VFIO container: iommufd can't give it its own doorbell. */
+static void take_interrupt(void)
+{
+	struct vfio_nested_bind_pasid_table bind = {
+		.config = VFIO_NESTED_CONFIG_TRANSLATE,
+		.model = VFIO_NESTED_MODEL_ARM_SMMUV3,
+		.base = guest_gpa(&demo.ram, demo.cd),
+	};
+	int event = eventfd(0, EFD_CLOEXEC), container = vfio_open();
+	struct pollfd poll_fd = { .fd = event, .events = POLLIN };
+	struct walk walk;
+	__u64 message;
+
+	title("6. The device's interrupt, to the guest's own doorbell");
+	edu_close(&demo.edu);
+	close(demo.fd);
+	need(event, "eventfd");
+	need(container, "/dev/vfio/vfio");
+	need(edu_open_group(&demo.edu, 0, container), "VFIO group");
+	need(vfio_set_iommu(container, VFIO_TYPE1_NESTING_IOMMU),
+	     "VFIO_SET_IOMMU");
+	need(vfio_map(container, demo.ram.ram, RAM_SIZE, RAM_GPA),
+	     "VFIO_IOMMU_MAP_DMA");
+	bind.target.group_fd = demo.edu.group;
+	need(vfio_bind(container, &bind), "VFIO_NESTED_BIND_PASID_TABLE");
+	need(vfio_bind_msi(container, bind.target, IOVA_DOORBELL, GPA_DOORBELL,
+			   GUEST_PAGE), "VFIO_NESTED_BIND_MSI");
+	need(edu_open_device(&demo.edu), "VFIO_GROUP_GET_DEVICE_FD");
+	need(s1_map(&demo.s1, IOVA_DOORBELL, GPA_DOORBELL), "map");
+	need(edu_set_irq(&demo.edu, event), "VFIO_DEVICE_SET_IRQS");
+	need(pci_msi_address(demo.edu.bdf, &message), "its MSI capability");
+	need(walk_iova(&demo.ram, demo.ste, message, &walk), "walk");
+	edu_raise_irq(&demo.edu);
+	check(walk.mapped && poll(&poll_fd, 1, 2000) == 1,
+	      "MSI: IOVA %#llx -- stage 1 --> GPA %#llx -- stage 2 --> the host's doorbell",
+	      message, walk.gpa);
+}
+
 int main(void)
 {
 	demo.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
@@ -308,6 +350,7 @@ int main(void)
 	run_dma();
 	remap();
 	take_fault();
+	take_interrupt();
 
 	title("%u of %u checks hold", demo.checks - demo.failed, demo.checks);
 	return demo.failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -149,18 +149,23 @@ impl<B: Abi> Container<B> {
             return;
         };
         let devices = group.devices().clone();
+        let stage = &devices.stage;
 
         self.routes
             .remove(|route| devices.bound(&route.ep).is_some());
         // Blocks the devices.
         drop(group);
-        let used = |stage: &Arc<Stage<B>>| {
-            state
-                .groups
-                .iter()
-                .any(|group| Arc::ptr_eq(group.stage(), stage))
-        };
-        self.stages.lock().retain(|stage| used(stage));
+        if !state
+            .groups
+            .iter()
+            .any(|group| Arc::ptr_eq(group.stage(), stage))
+        {
+            // A second stage may have to do something for memory that leaves it.
+            state.memory.withdraw(stage);
+            self.stages
+                .lock()
+                .retain(|there| !Arc::ptr_eq(there, stage));
+        }
     }
 
     /// Maps memory.

@@ -233,6 +233,13 @@ impl Memory {
             .try_for_each(|mapping| mapping.map_in(stage))
     }
 
+    /// Unmaps all from a stage that no device uses any more.
+    pub(super) fn withdraw<B: Backend>(&self, stage: &Stage<B>) {
+        for mapping in self.mappings.values() {
+            mapping.unmap_from(stage);
+        }
+    }
+
     /// Unpins everything. No stage has it any more.
     pub(super) fn clear(&mut self) {
         *self = Self::new();

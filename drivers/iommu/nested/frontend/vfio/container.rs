@@ -108,7 +108,9 @@ impl<B: Abi> Container<B> {
             return Err(EINVAL);
         }
         let candidate = Candidate::new(group)?;
-        if candidate.conflicts(&state.memory) {
+        if candidate.conflicts(&state.memory)
+            || state.doorbells().any(|gpas| candidate.reserves(&gpas))
+        {
             return Err(EINVAL);
         }
         let there = self
@@ -122,6 +124,9 @@ impl<B: Abi> Container<B> {
             None => {
                 let stage = candidate.new_stage(self.events.clone())?;
 
+                if state.memory.reaches_beyond(stage.space.last()) {
+                    return Err(EINVAL);
+                }
                 state.memory.replay(&stage)?;
                 stage
             }

@@ -228,14 +228,10 @@ impl<B: Backend> State<B> {
             .groups
             .iter()
             .fold(u64::MAX, |all, group| all & group.stage().space.pgsizes());
-        // Memory is pinned by the CPU's pages.
+        // Memory is pinned by the CPU's pages, which all of them can map, be it by smaller ones.
         let page = PAGE_SIZE as u64;
 
-        if all & (page - 1) != 0 {
-            all & !(page - 1) | page
-        } else {
-            all
-        }
+        all & !(page - 1) | page
     }
 
     /// The last GPA of all second stages, if there are any.

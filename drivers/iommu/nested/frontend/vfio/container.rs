@@ -108,7 +108,9 @@ impl<B: Abi> Container<B> {
             return Err(EINVAL);
         }
         let candidate = Candidate::new(group)?;
-        if candidate.conflicts(&state.memory) {
+        if candidate.conflicts(&state.memory)
+            || state.doorbells().any(|gpas| candidate.reserves(&gpas))
+        {
             return Err(EINVAL);
         }
         let there = self
@@ -122,6 +124,9 @@ impl<B: Abi> Container<B> {
             None => {
                 let stage = candidate.new_stage(self.events.clone())?;
 
+                if state.memory.reaches_beyond(stage.space.last()) {
+                    return Err(EINVAL);
+                }
                 state.memory.replay(&stage)?;
                 stage
             }
@@ -149,18 +154,23 @@ impl<B: Abi> Container<B> {
             return;
         };
         let devices = group.devices().clone();
+        let stage = &devices.stage;
 
         self.routes
             .remove(|route| devices.bound(&route.ep).is_some());
         // Blocks the devices.
         drop(group);
-        let used = |stage: &Arc<Stage<B>>| {
-            state
-                .groups
-                .iter()
-                .any(|group| Arc::ptr_eq(group.stage(), stage))
-        };
-        self.stages.lock().retain(|stage| used(stage));
+        if !state
+            .groups
+            .iter()
+            .any(|group| Arc::ptr_eq(group.stage(), stage))
+        {
+            // A second stage may have to do something for memory that leaves it.
+            state.memory.withdraw(stage);
+            self.stages
+                .lock()
+                .retain(|there| !Arc::ptr_eq(there, stage));
+        }
     }
 
     /// Maps memory.
@@ -218,14 +228,10 @@ impl<B: Backend> State<B> {
             .groups
             .iter()
             .fold(u64::MAX, |all, group| all & group.stage().space.pgsizes());
-        // Memory is pinned by the CPU's pages.
+        // Memory is pinned by the CPU's pages, which all of them can map, be it by smaller ones.
         let page = PAGE_SIZE as u64;
 
-        if all & (page - 1) != 0 {
-            all & !(page - 1) | page
-        } else {
-            all
-        }
+        all & !(page - 1) | page
     }
 
     /// The last GPA of all second stages, if there are any.

@@ -86,6 +86,11 @@ impl<B: Backend> Candidate<B> {
         })
     }
 
+    /// Whether there can't be a guest's doorbell at `gpas`.
+    pub(super) fn reserves(&self, gpas: &AddressRange) -> bool {
+        reserves(&self.reserved, gpas)
+    }
+
     /// Whether `stage` is the one for this group.
     pub(super) fn fits(&self, stage: &Stage<B>) -> bool {
         stage.is_for(self.ep.iommu(), self.coherent)
@@ -130,6 +135,13 @@ fn range_of(reserved: &Reserved) -> Option<AddressRange> {
     )
 }
 
+fn reserves(reserved: &[Reserved], gpas: &AddressRange) -> bool {
+    reserved.iter().any(|reserved| {
+        reserved.kind == ReservedKind::Other
+            && range_of(reserved).is_some_and(|range| range.overlaps(gpas))
+    })
+}
+
 /// A group of a container.
 pub(super) struct Group<B: Backend> {
     /// The group, attached.
@@ -160,15 +172,9 @@ impl<B: Backend> Group<B> {
             .filter_map(range_of)
     }
 
-    /// Whether a part of `range` is reserved for a reason that `matters`.
-    pub(super) fn reserves(
-        &self,
-        range: &AddressRange,
-        matters: impl Fn(ReservedKind) -> bool,
-    ) -> bool {
-        self.reserved.iter().any(|reserved| {
-            matters(reserved.kind) && range_of(reserved).is_some_and(|hole| hole.overlaps(range))
-        })
+    /// Whether there can't be a guest's doorbell at `gpas`.
+    pub(super) fn reserves(&self, gpas: &AddressRange) -> bool {
+        reserves(&self.reserved, gpas)
     }
 
     /// Uses another window for interrupts that are set up from now on.

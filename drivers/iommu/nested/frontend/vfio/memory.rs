@@ -126,6 +126,13 @@ impl Memory {
             .is_some_and(|mapping| mapping.range.overlaps(range))
     }
 
+    /// Whether something is mapped beyond `last`.
+    pub(super) fn reaches_beyond(&self, last: u64) -> bool {
+        last.checked_add(1)
+            .and_then(|start| AddressRange::new(start, u64::MAX - last))
+            .is_some_and(|beyond| self.overlaps(&beyond))
+    }
+
     /// Whether all of `range` is mapped, for devices to read.
     pub(super) fn readable(&self, range: &AddressRange) -> bool {
         let mut next = range.start;
@@ -231,6 +238,13 @@ impl Memory {
         self.mappings
             .values()
             .try_for_each(|mapping| mapping.map_in(stage))
+    }
+
+    /// Unmaps all from a stage that no device uses any more.
+    pub(super) fn withdraw<B: Backend>(&self, stage: &Stage<B>) {
+        for mapping in self.mappings.values() {
+            mapping.unmap_from(stage);
+        }
     }
 
     /// Unpins everything. No stage has it any more.

@@ -22,12 +22,9 @@ use super::{
     target::Target,
     Abi, //
 };
-use crate::{
-    backend::{
-        AddressRange,
-        Backend, //
-    },
-    iommu::client::ReservedKind, //
+use crate::backend::{
+    AddressRange,
+    Backend, //
 };
 use kernel::{
     io::PhysAddr,
@@ -180,7 +177,7 @@ impl<B: Abi> Container<B> {
             return Err(EEXIST);
         }
         for group in &state.groups {
-            if group.reserves(&msi.gpas, |kind| kind == ReservedKind::Other) {
+            if group.reserves(&msi.gpas) {
                 return Err(EINVAL);
             }
         }

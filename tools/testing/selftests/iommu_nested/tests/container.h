@@ -37,7 +37,7 @@ static long proc_number(struct __test_metadata *_metadata, const char *path,
 	return 0;
 }
 
-static long vmstat(struct __test_metadata *_metadata, const char *key)
+static long memory_counter(struct __test_metadata *_metadata, const char *key)
 {
 	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
 
@@ -51,14 +51,14 @@ static long vmstat(struct __test_metadata *_metadata, const char *key)
 /* Pages that are pinned just now, of whomever. */
 static long pinned_pages(struct __test_metadata *_metadata)
 {
-	return vmstat(_metadata, "nr_foll_pin_acquired") -
-	       vmstat(_metadata, "nr_foll_pin_released");
+	return memory_counter(_metadata, "nr_foll_pin_acquired") -
+	       memory_counter(_metadata, "nr_foll_pin_released");
 }
 
 /* Pages that are the IOMMU's tables. */
 static long table_pages(struct __test_metadata *_metadata)
 {
-	return vmstat(_metadata, "nr_iommu_pages");
+	return memory_counter(_metadata, "nr_iommu_pages");
 }
 
 /* KiB that this process has locked. */
@@ -92,6 +92,17 @@ static struct vfio_nested_target device_of(const struct edu *edu)
 		.group_fd = edu->group,
 		.device = (uintptr_t)edu->bdf,
 	};
+}
+
+/* The StreamID: the root complex passes requester IDs on. */
+static __u32 stream_id(struct __test_metadata *_metadata, const struct edu *edu)
+{
+	unsigned int bus, slot, function;
+	int num;
+
+	num = sscanf(edu->bdf, "%*x:%x:%x.%x", &bus, &slot, &function);
+	ASSERT_EQ(3, num);
+	return bus << 8 | slot << 3 | function;
 }
 
 /* A container of @type with the groups of @num_edu devices, and nothing mapped. */

@@ -284,12 +284,7 @@ TEST_F(bind, device_id)
 	struct host *host = &self->host;
 	struct vm *vm = &self->vm;
 	struct vfio_nested_bind_pasid_table cmd = table_of(vm);
-	unsigned int bus, slot, function;
-	__u32 sid;
-
-	/* The root complex passes requester IDs on as StreamIDs. */
-	ASSERT_EQ(3, sscanf(vm->edu->bdf, "%*x:%x:%x.%x", &bus, &slot, &function));
-	sid = bus << 8 | slot << 3 | function;
+	__u32 sid = stream_id(_metadata, vm->edu);
 
 	EXPECT_EQ(-EIO, cfgi(vm, sid));
 	cmd.flags = 0;

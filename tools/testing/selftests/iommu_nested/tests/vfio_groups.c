@@ -150,7 +150,6 @@ TEST_F(pair, device_ids)
 	struct host *host = &self->host;
 	struct vm *vm = self->vm;
 	struct vfio_nested_bind_pasid_table cmd;
-	__u32 hardware;
 
 	ASSERT_EQ(0, vm_bind(&vm[0]));
 	vm[1].vsid = vm[0].vsid;
@@ -168,9 +167,19 @@ TEST_F(pair, device_ids)
 	cmd.flags = 0;
 	cmd.device_id = 0;
 	ASSERT_EQ(0, vfio_bind(host->fd, &cmd));
-	ASSERT_EQ(1, sscanf(vm[0].edu->bdf, "%*x:%*x:%x", &hardware));
-	vm[1].vsid = hardware << 3;
+	vm[1].vsid = stream_id(_metadata, vm[0].edu);
 	EXPECT_EQ(-EEXIST, vm_bind(&vm[1]));
+
+	/* Taken by the other, it is not the first one's any more ... */
+	ASSERT_EQ(0, vm_unbind(&vm[0]));
+	ASSERT_EQ(0, vm_bind(&vm[1]));
+	EXPECT_EQ(-EEXIST, vfio_bind(host->fd, &cmd));
+	/* ... and of both, none is bound anew. */
+	cmd.target = ALL_GROUPS;
+	cmd.flags = VFIO_NESTED_BIND_REPLACE;
+	EXPECT_EQ(-EEXIST, vfio_bind(host->fd, &cmd));
+	EXPECT_EQ(-ENOENT, vm_unbind(&vm[0]));
+	EXPECT_EQ(PAGE_B, vm_hits(_metadata, &vm[1], IOVA));
 }
 
 /* Invalidations for one device, for the other, and for all that have a tag. */

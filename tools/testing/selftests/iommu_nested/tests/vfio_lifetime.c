@@ -25,6 +25,7 @@ struct before {
 	long module_users;
 };
 
+/* -1 if it is built in */
 static long module_users(void)
 {
 	FILE *f = fopen("/sys/module/iommu_nested/refcnt", "re");
@@ -216,21 +217,65 @@ FIXTURE_VARIANT(killed)
 	unsigned int times;
 };
 
-#define KILLED(name, life_, times_) \
-	FIXTURE_VARIANT_ADD(killed, name) { .life = life_, .times = times_ }
+FIXTURE_VARIANT_ADD(killed, mapped)
+{
+	.life = LIFE_MAPPED, .times = 1,
+};
 
-KILLED(mapped, LIFE_MAPPED, 1);
-KILLED(translate, LIFE_TRANSLATE, 1);
-KILLED(bypass, LIFE_BYPASS, 1);
-KILLED(abort, LIFE_ABORT, 1);
-KILLED(interrupt, LIFE_INTERRUPT, 1);
-KILLED(events, LIFE_EVENTS, 1);
-KILLED(transfer, LIFE_TRANSFER, 2);
-KILLED(mapping, LIFE_MAPPING, 5);
-KILLED(binding, LIFE_BINDING, 5);
-KILLED(invalidating, LIFE_INVALIDATING, 5);
-KILLED(binding_msi, LIFE_BINDING_MSI, 5);
-KILLED(opening, LIFE_OPENING, 5);
+FIXTURE_VARIANT_ADD(killed, translate)
+{
+	.life = LIFE_TRANSLATE, .times = 1,
+};
+
+FIXTURE_VARIANT_ADD(killed, bypass)
+{
+	.life = LIFE_BYPASS, .times = 1,
+};
+
+FIXTURE_VARIANT_ADD(killed, abort)
+{
+	.life = LIFE_ABORT, .times = 1,
+};
+
+FIXTURE_VARIANT_ADD(killed, interrupt)
+{
+	.life = LIFE_INTERRUPT, .times = 1,
+};
+
+FIXTURE_VARIANT_ADD(killed, events)
+{
+	.life = LIFE_EVENTS, .times = 1,
+};
+
+FIXTURE_VARIANT_ADD(killed, transfer)
+{
+	.life = LIFE_TRANSFER, .times = 2,
+};
+
+FIXTURE_VARIANT_ADD(killed, mapping)
+{
+	.life = LIFE_MAPPING, .times = 5,
+};
+
+FIXTURE_VARIANT_ADD(killed, binding)
+{
+	.life = LIFE_BINDING, .times = 5,
+};
+
+FIXTURE_VARIANT_ADD(killed, invalidating)
+{
+	.life = LIFE_INVALIDATING, .times = 5,
+};
+
+FIXTURE_VARIANT_ADD(killed, binding_msi)
+{
+	.life = LIFE_BINDING_MSI, .times = 5,
+};
+
+FIXTURE_VARIANT_ADD(killed, opening)
+{
+	.life = LIFE_OPENING, .times = 5,
+};
 
 FIXTURE_SETUP(killed)
 {
@@ -351,6 +396,10 @@ FIXTURE_SETUP(closed)
 	ASSERT_EQ(0, edu_set_irq(vm->edu, self->event));
 	EXPECT_IRQ(vm->edu, self->event);
 	fault_at(_metadata, vm, IOVA + GUEST_PAGE);
+	EXPECT_LT(self->before.pinned, pinned_pages(_metadata));
+	EXPECT_LT(self->before.tables, table_pages(_metadata));
+	if (self->before.module_users >= 0)
+		EXPECT_LT(self->before.module_users, module_users());
 	edu_store_start(vm->edu, IOVA, 0, 8);
 }
 

@@ -43,17 +43,18 @@ impl<B: Backend> State<B> {
     /// - As [`Backend::attach_guest`].
     fn switch(&self, group: usize, ep: &Arc<Endpoint<B>>, to: &Option<Bound<B>>) -> Result {
         let group = &self.groups[group];
-        let mut result = Err(ENODEV);
+        let mut result = None;
 
-        group.attached.for_each(|member| {
+        let all = group.attached.for_each(|member| {
             if let Some(found) = member.endpoint::<B>() {
                 if Arc::ptr_eq(&found, ep) {
-                    result = group.devices().switch(ep, to.clone());
+                    result = Some(group.devices().switch(ep, to.clone()));
                 }
             }
             Ok(())
-        })?;
-        result
+        });
+        // Once it was switched, it does not matter whether a device behind it is being reset.
+        result.unwrap_or(all.and(Err(ENODEV)))
     }
 }
 

@@ -33,6 +33,13 @@ struct Switch<B: Backend> {
     to: Option<Bound<B>>,
 }
 
+impl<B: Backend> Switch<B> {
+    /// The guest's ID of the device afterwards.
+    fn id(&self) -> Option<u64> {
+        self.to.as_ref().and_then(|bound| bound.id)
+    }
+}
+
 impl<B: Backend> State<B> {
     /// Switches one device.
     ///
@@ -79,6 +86,9 @@ impl<B: Abi> Container<B> {
                 return Err(EBUSY);
             }
             let to = self.plan(&state, group, &ep, from.as_ref(), request)?;
+            if to.id.is_some() && switches.iter().any(|other: &Switch<B>| other.id() == to.id) {
+                return Err(EEXIST);
+            }
             switches.push(
                 Switch {
                     group,
@@ -172,10 +182,8 @@ impl<B: Abi> Container<B> {
             }
         }
         for switch in switches {
-            let id = switch.to.as_ref().and_then(|bound| bound.id);
-
             self.routes
-                .set(&switch.ep, id, state.groups[switch.group].stage());
+                .set(&switch.ep, switch.id(), state.groups[switch.group].stage());
         }
         Ok(())
     }

@@ -112,6 +112,11 @@ impl<B: Abi> Container<B> {
         request: &BindTable<B::TableOptions>,
     ) -> Result<Bound<B>> {
         let stage = state.groups[group].stage();
+
+        // It may have joined its group later.
+        if !B::nesting(ep) {
+            return Err(EOPNOTSUPP);
+        }
         let table = B::make_table(&stage.guest, &request.stage)?;
         let old_id = from.and_then(|bound| bound.id);
 

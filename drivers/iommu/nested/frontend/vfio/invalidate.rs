@@ -59,9 +59,6 @@ impl<B: Abi> Container<B> {
         type Raw = bindings::vfio_nested_cache_invalidate;
 
         let raw: Raw = user::read(arg)?;
-        if raw.flags != 0 || raw.reserved != 0 {
-            return Err(EINVAL);
-        }
         // CAST: `usize` has 64 bits where there is nesting.
         let entries = Entries {
             addr: raw.entries as usize,
@@ -70,6 +67,7 @@ impl<B: Abi> Container<B> {
         };
         let mut done = 0;
         let result = self.stages().and_then(|stages| match raw.model {
+            _ if raw.flags != 0 || raw.reserved != 0 => Err(EINVAL),
             bindings::vfio_nested_model_VFIO_NESTED_MODEL_NONE => {
                 self.invalidate_any(&stages, &entries, &mut done)
             }

@@ -9,7 +9,10 @@ use super::{
 use crate::iommu::client::Group;
 use core::{
     marker::PhantomData,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     error::{
@@ -75,7 +78,7 @@ struct Entry {
     key: usize,
     /// The driver, by the address of its operations.
     ops: usize,
-    /// A reference: `Arc<T>` of the driver's container.
+    /// A reference: `Arc<T>` of the driver's container, by its address, which is exposed.
     container: usize,
 }
 
@@ -147,7 +150,7 @@ impl<T: Container> Ops<T> {
         };
 
     fn ops() -> usize {
-        core::ptr::from_ref(Self::VFIO).addr()
+        ptr::from_ref(Self::VFIO).addr()
     }
 
     /// The container that VFIO knows by `key`.
@@ -160,7 +163,7 @@ impl<T: Container> Ops<T> {
 
         // SAFETY: `open()` of this very type stored a reference, which `release()` takes out of the
         // list, under the lock, before it gives it back.
-        Some(unsafe { ArcBorrow::<T>::from_raw(entry.container as *const T) }.into())
+        Some(unsafe { ArcBorrow::<T>::from_raw(ptr::with_exposed_provenance(entry.container)) }.into())
     }
 
     // SAFETY (of all the callbacks below): VFIO calls them with valid groups.
@@ -177,7 +180,7 @@ impl<T: Container> Ops<T> {
                 Entry {
                     key,
                     ops: Self::ops(),
-                    container: Arc::into_raw(container).addr(),
+                    container: Arc::into_raw(container).expose_provenance(),
                 },
                 GFP_KERNEL,
             )?;
@@ -185,7 +188,7 @@ impl<T: Container> Ops<T> {
         };
 
         match open() {
-            Ok(key) => core::ptr::without_provenance_mut(key),
+            Ok(key) => ptr::without_provenance_mut(key),
             Err(e) => e.to_ptr(),
         }
     }
@@ -248,7 +251,7 @@ impl<T: Container> Ops<T> {
 
 /// The registration of a [`Container`] with VFIO.
 pub struct Registration<T: Container> {
-    _registered: NonNull<bindings::rust_vfio_iommu_driver_ops>,
+    registered: NonNull<bindings::rust_vfio_iommu_driver_ops>,
     _driver: PhantomData<T>,
 }
 
@@ -265,10 +268,12 @@ impl<T: Container> Registration<T> {
     /// - [`EINVAL`]: done already.
     /// - [`ENOMEM`]
     pub fn new() -> Result<Self> {
+        let ops = Ops::<T>::VFIO;
+
         // SAFETY: The operations are static, and unregistered before their code goes.
-        to_result(unsafe { bindings::rust_helper_vfio_register(Ops::<T>::VFIO) })?;
+        to_result(unsafe { bindings::rust_helper_vfio_register(ops) })?;
         Ok(Self {
-            _registered: Ops::<T>::VFIO.into(),
+            registered: ops.into(),
             _driver: PhantomData,
         })
     }
@@ -277,6 +282,6 @@ impl<T: Container> Registration<T> {
 impl<T: Container> Drop for Registration<T> {
     fn drop(&mut self) {
         // SAFETY: Registered by `new()`. There are no containers, which hold on to the module.
-        unsafe { bindings::rust_helper_vfio_unregister(Ops::<T>::VFIO) };
+        unsafe { bindings::rust_helper_vfio_unregister(self.registered.as_ptr()) };
     }
 }

@@ -2,12 +2,12 @@
 
 //! Address spaces that a user of the IOMMU maps into.
 
+use super::Member;
 use crate::iommu::{
     bindings,
     domain::PagingDomain,
     raw_dev,
-    Driver,
-    Endpoint, //
+    Driver, //
 };
 use core::{
     marker::PhantomData,
@@ -49,21 +49,23 @@ unsafe impl<D: Driver> Send for Space<D> {}
 unsafe impl<D: Driver> Sync for Space<D> {}
 
 impl<D: Driver> Space<D> {
-    /// An empty space for the IOMMU of `ep`.
+    /// An empty space for the IOMMU of a device.
     ///
     /// # Errors
     ///
-    /// Those of [`Driver::alloc_paging`].
-    pub fn new(ep: &Endpoint<D>) -> Result<Self> {
-        // SAFETY: The endpoint's device is valid and behind an IOMMU.
+    /// - [`EINVAL`]: an IOMMU of another driver.
+    /// - Those of [`Driver::alloc_paging`].
+    pub fn new(member: &Member<'_>) -> Result<Self> {
+        member.endpoint::<D>().ok_or(EINVAL)?;
+        // SAFETY: A device in a group stays behind its IOMMU while the group's mutex is held.
         let raw = from_err_ptr(unsafe {
             bindings::iommu_paging_domain_alloc_flags(
-                raw_dev(ep.dev()),
+                raw_dev(member.dev()),
                 bindings::iommufd_hwpt_alloc_flags_IOMMU_HWPT_ALLOC_NEST_PARENT,
             )
         })?;
 
-        // INVARIANT: Allocated by the driver of `ep`, which is `D`.
+        // INVARIANT: Allocated by the driver of the device's IOMMU, which is `D`.
         Ok(Self {
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
             _driver: PhantomData,

@@ -33,6 +33,13 @@ struct Switch<B: Backend> {
     to: Option<Bound<B>>,
 }
 
+impl<B: Backend> Switch<B> {
+    /// The guest's ID of the device afterwards.
+    fn id(&self) -> Option<u64> {
+        self.to.as_ref().and_then(|bound| bound.id)
+    }
+}
+
 impl<B: Backend> State<B> {
     /// Switches one device.
     ///
@@ -43,17 +50,18 @@ impl<B: Backend> State<B> {
     /// - As [`Backend::attach_guest`].
     fn switch(&self, group: usize, ep: &Arc<Endpoint<B>>, to: &Option<Bound<B>>) -> Result {
         let group = &self.groups[group];
-        let mut result = Err(ENODEV);
+        let mut result = None;
 
-        group.attached.for_each(|member| {
+        let all = group.attached.for_each(|member| {
             if let Some(found) = member.endpoint::<B>() {
                 if Arc::ptr_eq(&found, ep) {
-                    result = group.devices().switch(ep, to.clone());
+                    result = Some(group.devices().switch(ep, to.clone()));
                 }
             }
             Ok(())
-        })?;
-        result
+        });
+        // Once it was switched, it does not matter whether a device behind it is being reset.
+        result.unwrap_or(all.and(Err(ENODEV)))
     }
 }
 
@@ -78,6 +86,9 @@ impl<B: Abi> Container<B> {
                 return Err(EBUSY);
             }
             let to = self.plan(&state, group, &ep, from.as_ref(), request)?;
+            if to.id.is_some() && switches.iter().any(|other: &Switch<B>| other.id() == to.id) {
+                return Err(EEXIST);
+            }
             switches.push(
                 Switch {
                     group,
@@ -101,6 +112,11 @@ impl<B: Abi> Container<B> {
         request: &BindTable<B::TableOptions>,
     ) -> Result<Bound<B>> {
         let stage = state.groups[group].stage();
+
+        // It may have joined its group later.
+        if !B::nesting(ep) {
+            return Err(EOPNOTSUPP);
+        }
         let table = B::make_table(&stage.guest, &request.stage)?;
         let old_id = from.and_then(|bound| bound.id);
 
@@ -171,10 +187,8 @@ impl<B: Abi> Container<B> {
             }
         }
         for switch in switches {
-            let id = switch.to.as_ref().and_then(|bound| bound.id);
-
             self.routes
-                .set(&switch.ep, id, state.groups[switch.group].stage());
+                .set(&switch.ep, switch.id(), state.groups[switch.group].stage());
         }
         Ok(())
     }

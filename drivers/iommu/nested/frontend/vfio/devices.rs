@@ -137,6 +137,12 @@ pub(super) struct Route<B: Backend> {
     pub(super) stage: Arc<Stage<B>>,
 }
 
+impl<B: Backend> Route<B> {
+    fn is_on(&self, stage: &Arc<Stage<B>>) -> bool {
+        Arc::ptr_eq(&self.stage, stage)
+    }
+}
+
 /// The devices of a container, bound and with an ID.
 #[pin_data]
 pub(super) struct Routes<B: Backend> {
@@ -188,14 +194,27 @@ impl<B: Backend> Routes<B> {
         self.list.lock().retain(|route| !gone(route));
     }
 
-    /// The `nth` device on `stage`, by its ID.
-    pub(super) fn nth(&self, stage: &Arc<Stage<B>>, nth: usize) -> Option<u64> {
-        self.list
-            .lock()
-            .iter()
-            .filter(|route| Arc::ptr_eq(&route.stage, stage))
-            .nth(nth)
-            .map(|route| route.id)
+    /// The devices on `stage`, by their IDs.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(super) fn ids(&self, stage: &Arc<Stage<B>>) -> Result<KVec<u64>> {
+        let list = self.list.lock();
+        let mut ids = KVec::with_capacity(list.len(), GFP_KERNEL)?;
+
+        for route in list.iter().filter(|route| route.is_on(stage)) {
+            ids.push(route.id, GFP_KERNEL)?;
+        }
+        Ok(ids)
+    }
+
+    /// Those on `stage`.
+    pub(super) fn on<'a>(&'a self, stage: &'a Arc<Stage<B>>) -> RoutesOn<'a, B> {
+        RoutesOn {
+            routes: self,
+            stage,
+        }
     }
 
     /// The stage of the device `id`.
@@ -208,12 +227,19 @@ impl<B: Backend> Routes<B> {
     }
 }
 
-impl<B: Backend> GuestDevices<B> for Routes<B> {
+/// The devices of a container that are on one stage. What an IOMMU knows a device by is of no use to
+/// another.
+pub(super) struct RoutesOn<'a, B: Backend> {
+    routes: &'a Routes<B>,
+    stage: &'a Arc<Stage<B>>,
+}
+
+impl<B: Backend> GuestDevices<B> for RoutesOn<'_, B> {
     fn with<R>(&self, id: u64, f: impl FnOnce(&Endpoint<B>) -> R) -> Option<R> {
-        let list = self.list.lock();
+        let list = self.routes.list.lock();
 
         list.iter()
-            .find(|route| route.id == id)
+            .find(|route| route.id == id && route.is_on(self.stage))
             .map(|route| f(&route.ep))
     }
 }

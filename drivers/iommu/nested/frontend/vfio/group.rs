@@ -19,7 +19,8 @@ use crate::{
         client::{
             Attached,
             Reserved,
-            ReservedKind, //
+            ReservedKind,
+            Space, //
         },
         Capability,
         Endpoint, //
@@ -100,9 +101,24 @@ impl<B: Backend> Candidate<B> {
     ///
     /// # Errors
     ///
-    /// As [`Stage::new`].
+    /// - [`ENODEV`]: all of its devices have gone.
+    /// - As [`Space::new`] and [`Stage::new`].
     pub(super) fn new_stage(&self, events: Arc<dyn EventSink<B::Event>>) -> Result<Arc<Stage<B>>> {
-        Stage::new(&self.ep, self.coherent, events)
+        let mut space = None;
+
+        // Not for `ep`: it may have gone meanwhile.
+        self.group.for_each(|member| {
+            if space.is_none() {
+                space = Some(Space::new(member)?);
+            }
+            Ok(())
+        })?;
+        Stage::new(
+            self.ep.iommu(),
+            space.ok_or(ENODEV)?,
+            self.coherent,
+            events,
+        )
     }
 
     /// Attaches the group to the second stage.

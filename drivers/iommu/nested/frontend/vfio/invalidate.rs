@@ -59,9 +59,6 @@ impl<B: Abi> Container<B> {
         type Raw = bindings::vfio_nested_cache_invalidate;
 
         let raw: Raw = user::read(arg)?;
-        if raw.flags != 0 || raw.reserved != 0 {
-            return Err(EINVAL);
-        }
         // CAST: `usize` has 64 bits where there is nesting.
         let entries = Entries {
             addr: raw.entries as usize,
@@ -70,6 +67,7 @@ impl<B: Abi> Container<B> {
         };
         let mut done = 0;
         let result = self.stages().and_then(|stages| match raw.model {
+            _ if raw.flags != 0 || raw.reserved != 0 => Err(EINVAL),
             bindings::vfio_nested_model_VFIO_NESTED_MODEL_NONE => {
                 self.invalidate_any(&stages, &entries, &mut done)
             }
@@ -128,7 +126,7 @@ impl<B: Abi> Container<B> {
             };
 
             for stage in stages {
-                B::invalidate_any(&stage.guest, &what, &self.routes)?;
+                B::invalidate_any(&stage.guest, &what, &self.routes.on(stage))?;
             }
         }
         if request.caches.device {
@@ -151,14 +149,15 @@ impl<B: Abi> Container<B> {
         if let Some(id) = request.device {
             let stage = self.routes.stage_of(id).ok_or(ENOENT)?;
 
-            return B::invalidate_any(&stage.guest, &what(id), &self.routes);
+            return B::invalidate_any(&stage.guest, &what(id), &self.routes.on(&stage));
         }
         for stage in stages {
-            let mut nth = 0;
-
-            while let Some(id) = self.routes.nth(stage, nth) {
-                B::invalidate_any(&stage.guest, &what(id), &self.routes)?;
-                nth += 1;
+            for id in self.routes.ids(stage)? {
+                match B::invalidate_any(&stage.guest, &what(id), &self.routes.on(stage)) {
+                    // Unbound meanwhile, and nothing is cached any more.
+                    Err(e) if e == EIO && self.routes.stage_of(id).is_none() => (),
+                    result => result?,
+                }
             }
         }
         Ok(())
@@ -202,7 +201,7 @@ impl<B: Abi> Container<B> {
         commands: &mut [B::Command],
     ) -> Result<(), Failed> {
         if let [stage] = stages {
-            return B::invalidate(&stage.guest, commands, &self.routes);
+            return B::invalidate(&stage.guest, commands, &self.routes.on(stage));
         }
         for (done, command) in commands.iter().enumerate() {
             self.invalidate_one(stages, command)
@@ -223,7 +222,8 @@ impl<B: Abi> Container<B> {
             // The back end writes to what it is given.
             let mut copy = [*command];
 
-            B::invalidate(&stage.guest, &mut copy, &self.routes).map_err(|failed| failed.error)?;
+            B::invalidate(&stage.guest, &mut copy, &self.routes.on(stage))
+                .map_err(|failed| failed.error)?;
         }
         Ok(())
     }

@@ -97,6 +97,15 @@ impl<B: Backend> Window<B> {
         Self::new(stage, part, part.map_or(0, |part| part.start), false)
     }
 
+    /// The same window once more, without doorbells so far.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    fn again(&self) -> Result<Self> {
+        Self::new(self.stage.clone(), self.iovas, self.gpa, self.bound)
+    }
+
     /// The IOVA from which on the core is to give pages away.
     pub(super) fn base(&self) -> Option<u64> {
         self.iovas.map(|iovas| iovas.start)
@@ -226,11 +235,21 @@ impl<B: Abi> Container<B> {
         if groups.is_empty() {
             return Err(ENOENT);
         }
+        let mut windows = KVec::with_capacity(groups.len(), GFP_KERNEL)?;
+
         for &i in &groups {
-            refuse_interrupts(&state.groups[i])?;
+            let group = &state.groups[i];
+
+            refuse_interrupts(group)?;
+            windows.push(group.attached.doorbells().again()?, GFP_KERNEL)?;
         }
-        for &i in &groups {
-            state.groups[i].use_host_window()?;
+        for (done, &i) in groups.iter().enumerate() {
+            if let Err(e) = state.groups[i].use_host_window() {
+                for (&i, window) in groups[..done].iter().zip(windows) {
+                    let _ = state.groups[i].set_window(window);
+                }
+                return Err(e);
+            }
         }
         Ok(())
     }

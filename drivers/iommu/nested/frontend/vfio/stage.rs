@@ -9,7 +9,6 @@ use crate::{
     },
     iommu::{
         client::Space,
-        Endpoint,
         Instance, //
     },
 };
@@ -49,27 +48,27 @@ pub(super) struct Stage<B: Backend> {
 }
 
 impl<B: Backend> Stage<B> {
-    /// An empty second stage on the IOMMU of `ep`, of whose guest `events` takes the events.
+    /// The empty `space` as a second stage on `iommu`, of whose guest `events` takes the events.
     ///
     /// # Errors
     ///
-    /// - [`EOPNOTSUPP`]: the hardware can't nest.
+    /// - [`EINVAL`]: `space` is not one of `iommu`.
     /// - [`ENOSPC`]: no tag left.
     /// - [`ENOMEM`]
     pub(super) fn new(
-        ep: &Endpoint<B>,
+        iommu: &Arc<Instance<B>>,
+        space: Space<B>,
         coherent: bool,
         events: Arc<dyn EventSink<B::Event>>,
     ) -> Result<Arc<Self>> {
-        let space = Space::new(ep)?;
         // VFIO tells KVM that such devices are coherent.
         let coherent = coherent && space.enforce_cache_coherency();
 
         Arc::pin_init(
             try_pin_init!(Self {
-                guest: B::new_guest(ep.iommu(), space.paging(), events)?,
+                guest: B::new_guest(iommu, space.paging(), events)?,
                 space,
-                iommu: ep.iommu().clone(),
+                iommu: iommu.clone(),
                 coherent,
                 doorbells <- new_mutex!(KVec::new(), "Stage::doorbells"),
             }),

@@ -236,6 +236,82 @@ TEST_F(pair, invalidation_of_all_devices)
 		EXPECT_EQ(PAGE_C, vm_hits(_metadata, &vm[i], IOVA));
 }
 
+struct replacer {
+	struct vm *vm;
+	pthread_barrier_t barrier;
+	int rounds;
+	int rc;
+};
+
+static void *replace_on_and_on(void *arg)
+{
+	struct replacer *replacer = arg;
+
+	while (replacer->rounds--) {
+		pthread_barrier_wait(&replacer->barrier);
+		if (!replacer->rc)
+			replacer->rc = vm_attach(replacer->vm);
+		pthread_barrier_wait(&replacer->barrier);
+	}
+	return NULL;
+}
+
+static void spin_us(unsigned int us)
+{
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while ((now.tv_sec - start.tv_sec) * 1000000L +
+		 (now.tv_nsec - start.tv_nsec) / 1000 < us);
+}
+
+/* ... all, also when the one before is bound anew just then. */
+TEST_F_TIMEOUT(pair, invalidation_beside_a_replacement, 120)
+{
+	struct replacer replacer = { .vm = &self->vm[0], .rounds = 40 };
+	const int rounds = replacer.rounds;
+	struct host *host = &self->host;
+	struct vm *vm = self->vm;
+	struct s1 tables[2];
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, s1_init(&tables[i], &host->ram, 12, S1_VA_BITS));
+		ASSERT_EQ(0, s1_map(&tables[i], IOVA,
+				    page_gpa(host, PAGE_C << i)));
+	}
+	ASSERT_EQ(0, vm_bind(&vm[0]));
+	ASSERT_EQ(0, pthread_barrier_init(&replacer.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, replace_on_and_on, &replacer));
+	for (i = 0; i < rounds; i++) {
+		struct vfio_nested_inv inv = {
+			.caches = VFIO_NESTED_INV_PASID,
+			.granularity = VFIO_NESTED_INV_GRANU_DOMAIN,
+		};
+		__u32 done = 1;
+
+		cd_write(vm[1].cd, &tables[0], ASID + 10,
+			 IDR5_OAS(host->info.idr[5]));
+		ASSERT_EQ(0, vm_bind(&vm[1]));
+		EXPECT_EQ(PAGE_C, vm_hits(_metadata, &vm[1], IOVA));
+		cd_write(vm[1].cd, &tables[1], ASID + 11,
+			 IDR5_OAS(host->info.idr[5]));
+		pthread_barrier_wait(&replacer.barrier);
+		spin_us(i * 20);
+		EXPECT_EQ(0, vfio_invalidate(host->fd, &inv, &done));
+		pthread_barrier_wait(&replacer.barrier);
+		EXPECT_EQ(PAGE_D, vm_hits(_metadata, &vm[1], IOVA)) {
+			TH_LOG("round %d", i);
+		}
+		ASSERT_EQ(0, vm_unbind(&vm[1]));
+	}
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, replacer.rc);
+}
+
 /* One guest: a tag means the same to all its devices. */
 TEST_F(pair, invalidation_by_tag)
 {

@@ -160,10 +160,11 @@ impl<T: Container> Ops<T> {
             .entries
             .iter()
             .find(|entry| entry.key == key.addr() && entry.ops == Self::ops())?;
+        let container = ptr::with_exposed_provenance(entry.container);
 
         // SAFETY: `open()` of this very type stored a reference, which `release()` takes out of the
         // list, under the lock, before it gives it back.
-        Some(unsafe { ArcBorrow::<T>::from_raw(ptr::with_exposed_provenance(entry.container)) }.into())
+        Some(unsafe { ArcBorrow::<T>::from_raw(container) }.into())
     }
 
     // SAFETY (of all the callbacks below): VFIO calls them with valid groups.

@@ -227,8 +227,8 @@ impl<B: Backend> Routes<B> {
     }
 }
 
-/// The devices of a container that are on one stage. What an IOMMU knows a device by is of no use to
-/// another.
+/// The devices of a container that are on one stage. What an IOMMU knows a device by is of no use
+/// to another.
 pub(super) struct RoutesOn<'a, B: Backend> {
     routes: &'a Routes<B>,
     stage: &'a Arc<Stage<B>>,

@@ -113,12 +113,7 @@ impl<B: Backend> Candidate<B> {
             }
             Ok(())
         })?;
-        Stage::new(
-            self.ep.iommu(),
-            space.ok_or(ENODEV)?,
-            self.coherent,
-            events,
-        )
+        Stage::new(self.ep.iommu(), space.ok_or(ENODEV)?, self.coherent, events)
     }
 
     /// Attaches the group to the second stage.

@@ -243,11 +243,20 @@ fn put_nesting<B: Abi>(chain: &mut Chain, state: &State<B>, stages: &[Arc<Stage<
     chain.put(&cap.as_bytes()[size_of::<vfio_info_cap_header>()..])?;
     chain.end()?;
 
-    for (index, stage) in stages.iter().enumerate() {
+    let mut index = 0;
+
+    for (i, stage) in stages.iter().enumerate() {
+        let iommu = &stage.iommu;
+        let same = |other: &Arc<Stage<B>>| Arc::ptr_eq(&other.iommu, iommu);
+
+        // There may be two stages on one, which differ in coherency.
+        if stages[..i].iter().any(same) {
+            continue;
+        }
         chain.begin(B::INFO.into(), 1)?;
-        // CAST: As many as there are IOMMUs.
-        chain.put(&B::info(&stage.iommu, index as u32))?;
+        chain.put(&B::info(iommu, index))?;
         chain.end()?;
+        index += 1;
     }
     Ok(())
 }

@@ -23,8 +23,8 @@
 //! 6. the back end's
 //! 7. `Window::mapped`
 //! 8. `Stage::doorbells`
-//! 9. `Container::routes`, `Container::stages`, `Events::queue` and `Queue::ring`, of which nobody
-//!    takes another
+//! 9. `Container::routes`, `Container::stages` and `Events::reader`, of which nobody takes another
+//! 10. `Queue::ring`
 //!
 //! `Queue::readers` is outside of user memory and of `Queue::ring`, and inside of nothing.
 

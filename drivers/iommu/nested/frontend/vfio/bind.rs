@@ -180,7 +180,8 @@ impl<B: Abi> Container<B> {
         for (done, switch) in switches.iter().enumerate() {
             if let Err(e) = state.switch(switch.group, &switch.ep, &switch.to) {
                 for switch in switches[..done].iter().rev() {
-                    // A device that does not go back is blocked, and its guest will see.
+                    // A device that does not go back is blocked or, if memory is short, keeps its
+                    // new first stage: nothing that is not the guest's own.
                     let _ = state.switch(switch.group, &switch.ep, &switch.from);
                 }
                 return Err(e);

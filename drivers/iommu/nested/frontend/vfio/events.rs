@@ -111,12 +111,19 @@ pub(super) struct Queue<B: Abi> {
     changed: PollCondVar,
 }
 
+/// The file that is open, if one is.
+struct Reader<B: Abi> {
+    /// It refers to [`Events`], until the file is closed.
+    queue: Option<Arc<Queue<B>>>,
+    /// Nothing more will come.
+    ended: bool,
+}
+
 /// Where the events of a container's devices go.
 #[pin_data]
 pub(super) struct Events<B: Abi> {
-    /// Of the file that is open. It refers to this, until the file is closed.
     #[pin]
-    queue: Mutex<Option<Arc<Queue<B>>>>,
+    reader: Mutex<Reader<B>>,
 }
 
 impl<B: Abi> Events<B> {
@@ -128,7 +135,13 @@ impl<B: Abi> Events<B> {
     pub(super) fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                queue <- new_mutex!(None, "Events::queue"),
+                reader <- new_mutex!(
+                    Reader {
+                        queue: None,
+                        ended: false,
+                    },
+                    "Events::reader"
+                ),
             }),
             GFP_KERNEL_ACCOUNT,
         )
@@ -170,28 +183,30 @@ impl<B: Abi> Events<B> {
         )?;
 
         {
-            let mut there = self.queue.lock();
+            let mut reader = self.reader.lock();
 
-            if there.is_some() {
+            if reader.queue.is_some() {
                 return Err(EEXIST);
             }
-            *there = Some(queue.clone());
+            queue.ring.lock().ended = reader.ended;
+            reader.queue = Some(queue.clone());
         }
         EventFile::open(queue).inspect_err(|_| self.forget())
     }
 
     /// There will be no more events.
     pub(super) fn end(&self) {
-        let queue = self.queue.lock().clone();
+        let mut reader = self.reader.lock();
 
-        if let Some(queue) = queue {
+        reader.ended = true;
+        if let Some(queue) = &reader.queue {
             queue.ring.lock().ended = true;
             queue.changed.notify_all();
         }
     }
 
     fn forget(&self) {
-        let queue = self.queue.lock().take();
+        let queue = self.reader.lock().queue.take();
 
         // Not under the lock: it may be the last reference, and then waits.
         drop(queue);
@@ -200,7 +215,7 @@ impl<B: Abi> Events<B> {
 
 impl<B: Abi> EventSink<B::Event> for Events<B> {
     fn report(&self, device: u64, event: &B::Event) -> Result {
-        let queue = self.queue.lock().clone().ok_or(EOPNOTSUPP)?;
+        let queue = self.reader.lock().queue.clone().ok_or(EOPNOTSUPP)?;
 
         queue.ring.lock().push(record::<B>(device, event));
         queue.changed.notify_all();

@@ -42,10 +42,13 @@ int rust_helper_vfio_register(const struct rust_vfio_iommu_driver_ops *ops)
 	return vfio_register_iommu_driver((const void *)ops);
 }
 #else
-/* Built in, IOMMU drivers are initialised before VFIO. */
+/*
+ * Built in, IOMMU drivers are initialised before VFIO. Not __init, as the Rust
+ * code that calls it is not.
+ */
 static const struct rust_vfio_iommu_driver_ops *early;
 
-int __init rust_helper_vfio_register(const struct rust_vfio_iommu_driver_ops *ops)
+int rust_helper_vfio_register(const struct rust_vfio_iommu_driver_ops *ops)
 {
 	if (early)
 		return -EBUSY;

@@ -71,6 +71,17 @@ run_selftests() {
 	points=$((points + $(grep -c -E '^(not )?ok ' /tmp/selftests)))
 }
 
+# sample: the sample VMM on the first edu device
+sample() {
+	local device group status=0
+	device=$(edu_devices | head -n 1)
+	group=$(readlink "$device/iommu_group")
+	timeout -s KILL 60 /tests/vfio_sample "${group##*/}" "${device##*/}" >/tmp/sample ||
+		status=$?
+	sed 's/^/# /' /tmp/sample
+	return $status
+}
+
 reload() {
 	remove_devices
 	unload_driver && load_driver

@@ -200,10 +200,15 @@ impl<T: Container> Ops<T> {
         };
 
         T::release(container.as_arc_borrow());
-        CONTAINERS
-            .lock()
-            .entries
-            .retain(|entry| entry.key != key.addr());
+        {
+            let mut all = CONTAINERS.lock();
+
+            all.entries.retain(|entry| entry.key != key.addr());
+            // Statics are not dropped when the module goes.
+            if all.entries.is_empty() {
+                all.entries = KVec::new();
+            }
+        }
         // SAFETY: The reference that was in the list, and is not any more.
         drop(unsafe { Arc::from_raw(Arc::as_ptr(&container)) });
     }

@@ -182,11 +182,13 @@ TEST_F(pair, device_ids)
 	EXPECT_EQ(PAGE_B, vm_hits(_metadata, &vm[1], IOVA));
 }
 
-/* Invalidations for one device, for the other, and for all that have a tag. */
-TEST_F(pair, invalidation_by_device)
+/*
+ * Binds both devices, each to a page of its own, and has their context
+ * descriptors lead to page C, of which the SMMU does not know.
+ */
+static void bind_and_go_stale(struct __test_metadata *_metadata,
+			      struct host *host, struct vm vm[2])
 {
-	struct host *host = &self->host;
-	struct vm *vm = self->vm;
 	struct s1 other[2];
 	int i;
 
@@ -199,6 +201,14 @@ TEST_F(pair, invalidation_by_device)
 			 IDR5_OAS(host->info.idr[5]));
 		ASSERT_EQ(PAGE_A << i, vm_hits(_metadata, &vm[i], IOVA));
 	}
+}
+
+/* Invalidations for one device, for the other, and for all that have a tag. */
+TEST_F(pair, invalidation_by_device)
+{
+	struct vm *vm = self->vm;
+
+	bind_and_go_stale(_metadata, &self->host, vm);
 	invalidate_one(_metadata, &vm[1], (struct vfio_nested_inv){
 		.caches = VFIO_NESTED_INV_PASID,
 		.granularity = VFIO_NESTED_INV_GRANU_DOMAIN,
@@ -214,20 +224,10 @@ TEST_F(pair, invalidation_by_device)
 /* Without a device all of them are meant. */
 TEST_F(pair, invalidation_of_all_devices)
 {
-	struct host *host = &self->host;
 	struct vm *vm = self->vm;
-	struct s1 other[2];
 	int i;
 
-	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, vm_bind(&vm[i]));
-		ASSERT_EQ(PAGE_A << i, vm_hits(_metadata, &vm[i], IOVA));
-		ASSERT_EQ(0, s1_init(&other[i], &host->ram, 12, S1_VA_BITS));
-		ASSERT_EQ(0, s1_map(&other[i], IOVA, page_gpa(host, PAGE_C)));
-		cd_write(vm[i].cd, &other[i], ASID + 10 + i,
-			 IDR5_OAS(host->info.idr[5]));
-		ASSERT_EQ(PAGE_A << i, vm_hits(_metadata, &vm[i], IOVA));
-	}
+	bind_and_go_stale(_metadata, &self->host, vm);
 	invalidate_one(_metadata, &vm[0], (struct vfio_nested_inv){
 		.caches = VFIO_NESTED_INV_PASID,
 		.granularity = VFIO_NESTED_INV_GRANU_DOMAIN,

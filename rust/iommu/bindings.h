@@ -6,6 +6,9 @@
 #ifndef _RUST_IOMMU_BINDINGS_H
 #define _RUST_IOMMU_BINDINGS_H
 
+#ifdef CONFIG_X86_64
+#include <linux/generic_pt/iommu.h>
+#endif
 #include <linux/io-pgtable.h>
 #include <linux/iommufd.h>
 #include <linux/pci-ats.h>

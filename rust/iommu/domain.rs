@@ -4,14 +4,26 @@
 
 use super::{
     bindings,
-    driver::Target,
+    driver::{
+        Ops,
+        Target, //
+    },
     Driver,
     Endpoint,
     Gather, //
 };
-use core::marker::PhantomData;
+#[cfg(CONFIG_X86_64)]
+use core::mem::ManuallyDrop;
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
+#[cfg(CONFIG_X86_64)]
 use kernel::{
-    container_of,
+    device::Device,
+    sync::aref::ARef, //
+};
+use kernel::{
     error::from_result,
     io::PhysAddr,
     prelude::*,
@@ -19,11 +31,41 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A domain that the kernel maps into: `struct iommu_domain_ops`.
+/// A domain that devices can be attached to: `struct iommu_domain_ops`.
 ///
 /// Addresses are the domain's input addresses: IOVA, or GPA for a nesting parent. The IOMMU core
 /// may call all of this in atomic context, concurrently on disjoint ranges.
 pub trait Paging: Send + Sync + 'static {
+    /// Invalidates everything that the TLB may hold of this domain, tables included, and waits.
+    ///
+    /// A lazy DMA domain gives memory, and tables, back after this and without [`Self::sync`].
+    fn flush_all(&self);
+
+    /// Invalidates what was collected in `gather`, and waits.
+    fn sync(&self, gather: &Gather<'_>);
+
+    /// Makes every access coherent, from now on and for every device attached later. Returns
+    /// whether it could be done.
+    fn enforce_cache_coherency(&self) -> bool;
+
+    /// Makes the hardware see what was mapped in `[iova, iova + size)`, where nothing was.
+    ///
+    /// For domains that have asked for it when they were made: the hardware buffers writes, or
+    /// caches that there is no entry.
+    fn sync_map(&self, _iova: usize, _size: usize) {}
+
+    /// Has the hardware record in the table which pages devices write to, or no longer. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: this domain can't.
+    fn set_dirty_tracking(&self, _on: bool) -> Result {
+        Err(EOPNOTSUPP)
+    }
+}
+
+/// A [`Paging`] domain that has its own page table, which the IOMMU core asks it to change.
+pub trait Mapped: Paging {
     /// Whether [`Self::prepare`] is to be called. The answer never changes.
     fn prepares(&self) -> bool;
 
@@ -40,16 +82,6 @@ pub trait Paging: Send + Sync + 'static {
 
     /// The HPA that `iova` translates to, or 0 if it is not mapped.
     fn iova_to_phys(&self, iova: usize) -> PhysAddr;
-
-    /// Invalidates everything that the TLB may hold of this domain, and waits.
-    fn flush_all(&self);
-
-    /// Invalidates what was collected in `gather`, and waits.
-    fn sync(&self, gather: &Gather<'_>);
-
-    /// Makes every access coherent, from now on and for every device attached later. Returns
-    /// whether it could be done.
-    fn enforce_cache_coherency(&self) -> bool;
 }
 
 /// How mapping has ended: 0 or a negative errno, as the core wants it and the page table library
@@ -70,7 +102,10 @@ pub struct MapRequest {
     paddr: PhysAddr,
     pgsize: usize,
     pgcount: usize,
+    // For page tables of the driver's own.
+    #[cfg_attr(not(CONFIG_IOMMU_IO_PGTABLE), allow(dead_code))]
     prot: c_int,
+    #[cfg_attr(not(CONFIG_IOMMU_IO_PGTABLE), allow(dead_code))]
     gfp: bindings::gfp_t,
 }
 
@@ -88,9 +123,11 @@ impl MapRequest {
     pub fn pgcount(&self) -> usize {
         self.pgcount
     }
+    #[cfg(CONFIG_IOMMU_IO_PGTABLE)]
     pub(super) fn prot(&self) -> c_int {
         self.prot
     }
+    #[cfg(CONFIG_IOMMU_IO_PGTABLE)]
     pub(super) fn gfp(&self) -> bindings::gfp_t {
         self.gfp
     }
@@ -140,13 +177,44 @@ impl UnmapRequest {
 }
 
 /// A new [`Paging`] domain and what the core must know of it.
-pub struct NewPaging<D: Driver> {
-    /// The domain.
-    pub domain: Arc<D::Paging>,
-    /// Sizes of pages and blocks, as a bitmap of powers of two in bytes.
-    pub pgsize_bitmap: usize,
-    /// The last input address that can be mapped.
-    pub aperture_end: u64,
+pub struct NewPaging<D: Driver>(pub(super) Pin<KBox<PagingDomain<D>>>);
+
+impl<D: Driver> NewPaging<D>
+where
+    D::Paging: Mapped,
+{
+    /// A domain with a page table of its own, of pages and blocks of the sizes in `pgsize_bitmap`
+    /// (powers of two, in bytes), in which input addresses up to `aperture_end` can be mapped.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub fn mapped(domain: Arc<D::Paging>, pgsize_bitmap: usize, aperture_end: u64) -> Result<Self> {
+        let ops = match domain.prepares() {
+            true => PagingDomain::<D>::PREPARING_OPS,
+            false => PagingDomain::<D>::OPS,
+        };
+        let new = KBox::pin_init(
+            pin_init!(PagingDomain {
+                raw: Raw::new(bindings::iommu_domain {
+                    type_: bindings::IOMMU_DOMAIN_UNMANAGED,
+                    ops,
+                    pgsize_bitmap,
+                    geometry: bindings::iommu_domain_geometry {
+                        aperture_start: 0,
+                        aperture_end,
+                        force_aperture: true,
+                    },
+                    ..pin_init::zeroed()
+                }),
+                parent_on: ptr::null_mut(),
+                paging: domain,
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )?;
+
+        Ok(Self(new))
+    }
 }
 
 /// `map_pages` of `struct iommu_domain_ops`.
@@ -161,124 +229,76 @@ type MapPages = extern "C" fn(
     *mut usize,
 ) -> c_int;
 
-/// The core's `struct iommu_domain` of a [`Paging`] domain.
+/// What the core has of a domain, or the library whose page table it is.
+///
+/// # Invariants
+///
+/// Zeroes follow a `domain` that is not one of the library's.
 #[repr(C)]
-pub(super) struct PagingDomain<D: Driver> {
-    raw: Opaque<bindings::iommu_domain>,
-    /// The IOMMU that it is a nesting parent for, if it is one.
-    parent_on: *mut bindings::iommu_device,
-    paging: Arc<D::Paging>,
+pub(super) union Storage {
+    _domain: bindings::iommu_domain,
+    #[cfg(CONFIG_X86_64)]
+    _x86_64: ManuallyDrop<bindings::pt_iommu_x86_64>,
+    #[cfg(CONFIG_X86_64)]
+    _vtdss: ManuallyDrop<bindings::pt_iommu_vtdss>,
 }
 
-impl<D: Driver> PagingDomain<D> {
-    const OPS: &'static bindings::iommu_domain_ops = &Self::ops(Self::map_pages);
+/// The C side of a domain: a `struct iommu_domain` at the start, whatever it is a part of.
+#[repr(C)]
+pub(super) struct Raw {
+    pub(super) storage: Opaque<Storage>,
+    /// The IOMMU that walks the library's page table.
+    #[cfg(CONFIG_X86_64)]
+    pub(super) walker: Option<ARef<Device>>,
+}
 
-    /// Of a domain that [prepares](Paging::prepares). A table of its own, so that what is most
+impl Raw {
+    pub(super) fn new(domain: bindings::iommu_domain) -> Self {
+        let storage = Opaque::<Storage>::zeroed();
+
+        // SAFETY: It is large enough. INVARIANT: what follows is zero.
+        unsafe { storage.get().cast::<bindings::iommu_domain>().write(domain) };
+        Self {
+            storage,
+            #[cfg(CONFIG_X86_64)]
+            walker: None,
+        }
+    }
+}
+
+/// The core's `struct iommu_domain` of a [`Paging`] domain.
+#[repr(C)]
+#[pin_data]
+pub(super) struct PagingDomain<D: Driver> {
+    #[pin]
+    pub(super) raw: Raw,
+    /// The IOMMU that it is a nesting parent for, if it is one.
+    pub(super) parent_on: *mut bindings::iommu_device,
+    pub(super) paging: Arc<D::Paging>,
+}
+
+impl<D: Driver> PagingDomain<D>
+where
+    D::Paging: Mapped,
+{
+    const OPS: &'static bindings::iommu_domain_ops = &Self::mapped_ops(Self::map_pages);
+
+    /// Of a domain that [prepares](Mapped::prepares). A table of its own, so that what is most
     /// frequent is a jump to the page table library with all arguments in place.
     const PREPARING_OPS: &'static bindings::iommu_domain_ops =
-        &Self::ops(Self::prepare_and_map_pages);
+        &Self::mapped_ops(Self::prepare_and_map_pages);
 
-    const fn ops(map_pages: MapPages) -> bindings::iommu_domain_ops {
+    const fn mapped_ops(map_pages: MapPages) -> bindings::iommu_domain_ops {
         bindings::iommu_domain_ops {
-            attach_dev: Some(Self::attach_dev),
-            set_dev_pasid: Some(Self::set_dev_pasid),
             map_pages: Some(map_pages),
             unmap_pages: Some(Self::unmap_pages),
-            flush_iotlb_all: Some(Self::flush_iotlb_all),
             iotlb_sync: Some(Self::iotlb_sync),
             iova_to_phys: Some(Self::iova_to_phys),
-            enforce_cache_coherency: Some(Self::enforce_cache_coherency),
-            free: Some(Self::free),
-            ..pin_init::zeroed()
+            ..Self::COMMON_OPS
         }
     }
 
-    /// Hands a new domain over to the core, which frees it with `ops->free`. It is a nesting parent
-    /// for the IOMMU `parent_on`, unless that is null.
-    pub(super) fn into_raw(
-        new: NewPaging<D>,
-        parent_on: *mut bindings::iommu_device,
-    ) -> Result<*mut bindings::iommu_domain> {
-        let ops = match new.domain.prepares() {
-            true => Self::PREPARING_OPS,
-            false => Self::OPS,
-        };
-        let this = KBox::new(
-            Self {
-                raw: Opaque::new(bindings::iommu_domain {
-                    type_: bindings::IOMMU_DOMAIN_UNMANAGED,
-                    ops,
-                    pgsize_bitmap: new.pgsize_bitmap,
-                    geometry: bindings::iommu_domain_geometry {
-                        aperture_start: 0,
-                        aperture_end: new.aperture_end,
-                        force_aperture: true,
-                    },
-                    ..pin_init::zeroed()
-                }),
-                parent_on,
-                paging: new.domain,
-            },
-            GFP_KERNEL_ACCOUNT,
-        )?;
-
-        Ok(KBox::into_raw(this).cast())
-    }
-
-    /// Whether `raw` is one of this driver's domains and a nesting parent for `iommu`.
-    ///
-    /// # Safety
-    ///
-    /// `raw` must be a valid domain.
-    pub(super) unsafe fn is_parent_on(
-        raw: *mut bindings::iommu_domain,
-        iommu: *mut bindings::iommu_device,
-    ) -> bool {
-        // SAFETY: Valid by this function's requirement; `ops` does not change.
-        let ops = unsafe { (*raw).ops };
-        let ours = core::ptr::eq(ops, Self::OPS) || core::ptr::eq(ops, Self::PREPARING_OPS);
-
-        // SAFETY: Only `into_raw()` makes domains with these operations.
-        ours && unsafe { (*raw.cast::<Self>()).parent_on } == iommu
-    }
-
-    /// # Safety
-    ///
-    /// `raw` must come from [`Self::into_raw`] and be valid for `'a`.
-    pub(super) unsafe fn paging<'a>(raw: *mut bindings::iommu_domain) -> &'a Arc<D::Paging> {
-        // SAFETY: By this function's requirement.
-        unsafe { &(*container_of!(Opaque::cast_from(raw), Self, raw)).paging }
-    }
-
-    // SAFETY (of all the callbacks below): the core calls a domain's operations with that domain,
-    // which came from `into_raw()` and is not freed meanwhile, with devices that the driver has
-    // probed and not released, and with valid pointers otherwise.
-
-    extern "C" fn attach_dev(
-        raw: *mut bindings::iommu_domain,
-        dev: *mut bindings::device,
-        _old: *mut bindings::iommu_domain,
-    ) -> c_int {
-        // SAFETY: See above.
-        let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
-
-        from_result(|| D::attach(ep, Target::Paging(paging)).map(|()| 0))
-    }
-
-    extern "C" fn set_dev_pasid(
-        raw: *mut bindings::iommu_domain,
-        dev: *mut bindings::device,
-        pasid: bindings::ioasid_t,
-        _old: *mut bindings::iommu_domain,
-    ) -> c_int {
-        // SAFETY: See above.
-        let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
-
-        // SAFETY: An endpoint's IOMMU is registered.
-        let hw = unsafe { Endpoint::<D>::iommu(ep).bound_dev() };
-
-        from_result(|| D::attach_pasid(ep, hw, pasid, Some(paging)).map(|()| 0))
-    }
+    // SAFETY (of all the callbacks below): as those of all domains.
 
     extern "C" fn map_pages(
         raw: *mut bindings::iommu_domain,
@@ -338,11 +358,6 @@ impl<D: Driver> PagingDomain<D> {
         unsafe { Self::paging(raw).unmap(&req, &mut Gather::from_raw(gather)) }
     }
 
-    extern "C" fn flush_iotlb_all(raw: *mut bindings::iommu_domain) {
-        // SAFETY: See above.
-        unsafe { Self::paging(raw) }.flush_all();
-    }
-
     extern "C" fn iotlb_sync(
         raw: *mut bindings::iommu_domain,
         gather: *mut bindings::iommu_iotlb_gather,
@@ -359,6 +374,94 @@ impl<D: Driver> PagingDomain<D> {
         // SAFETY: See above.
         unsafe { Self::paging(raw) }.iova_to_phys(iova as usize)
     }
+}
+
+impl<D: Driver> PagingDomain<D> {
+    /// What all domains have.
+    pub(super) const COMMON_OPS: bindings::iommu_domain_ops = bindings::iommu_domain_ops {
+        attach_dev: Some(Self::attach_dev),
+        set_dev_pasid: Some(Self::set_dev_pasid),
+        flush_iotlb_all: Some(Self::flush_iotlb_all),
+        enforce_cache_coherency: Some(Self::enforce_cache_coherency),
+        free: Some(Self::free),
+        ..pin_init::zeroed()
+    };
+
+    /// Hands a new domain over to the core, which frees it with `ops->free`. It is a nesting parent
+    /// for the IOMMU `parent_on`, unless that is null.
+    pub(super) fn into_raw(
+        new: NewPaging<D>,
+        parent_on: *mut bindings::iommu_device,
+    ) -> *mut bindings::iommu_domain {
+        // SAFETY: The core does not move a domain.
+        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new.0) });
+
+        // SAFETY: Just taken out of its box, and nobody else's yet.
+        unsafe { (*this).parent_on = parent_on };
+        this.cast()
+    }
+
+    /// Whether `raw` is one of this driver's domains and a nesting parent for `iommu`.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be a valid domain that the core or iommufd has allocated.
+    pub(super) unsafe fn is_parent_on(
+        raw: *mut bindings::iommu_domain,
+        iommu: *mut bindings::iommu_device,
+    ) -> bool {
+        // SAFETY: Valid by this function's requirement; what is read does not change.
+        let ours = unsafe {
+            ptr::eq((*raw).owner, Ops::<D>::IOMMU)
+                && (*raw).type_ & bindings::__IOMMU_DOMAIN_PAGING != 0
+        };
+
+        // SAFETY: Only `into_raw()` makes this driver's domains of these types.
+        ours && unsafe { (*raw.cast::<Self>()).parent_on } == iommu
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must come from [`Self::into_raw`] and be valid for `'a`.
+    pub(super) unsafe fn paging<'a>(raw: *mut bindings::iommu_domain) -> &'a Arc<D::Paging> {
+        // SAFETY: By this function's requirement; `raw` is at the start.
+        unsafe { &(*raw.cast::<Self>()).paging }
+    }
+
+    // SAFETY (of all the callbacks below): the core calls a domain's operations with that domain,
+    // which came from `into_raw()` and is not freed meanwhile, with devices that the driver has
+    // probed and not released, and with valid pointers otherwise.
+
+    extern "C" fn attach_dev(
+        raw: *mut bindings::iommu_domain,
+        dev: *mut bindings::device,
+        _old: *mut bindings::iommu_domain,
+    ) -> c_int {
+        // SAFETY: See above.
+        let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
+
+        from_result(|| D::attach(ep, Target::Paging(paging)).map(|()| 0))
+    }
+
+    extern "C" fn set_dev_pasid(
+        raw: *mut bindings::iommu_domain,
+        dev: *mut bindings::device,
+        pasid: bindings::ioasid_t,
+        _old: *mut bindings::iommu_domain,
+    ) -> c_int {
+        // SAFETY: See above.
+        let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
+
+        // SAFETY: An endpoint's IOMMU is registered.
+        let hw = unsafe { Endpoint::<D>::iommu(ep).bound_dev() };
+
+        from_result(|| D::attach_pasid(ep, hw, pasid, Some(paging)).map(|()| 0))
+    }
+
+    extern "C" fn flush_iotlb_all(raw: *mut bindings::iommu_domain) {
+        // SAFETY: See above.
+        unsafe { Self::paging(raw) }.flush_all();
+    }
 
     extern "C" fn enforce_cache_coherency(raw: *mut bindings::iommu_domain) -> bool {
         // SAFETY: See above.
@@ -366,7 +469,7 @@ impl<D: Driver> PagingDomain<D> {
     }
 
     extern "C" fn free(raw: *mut bindings::iommu_domain) {
-        // SAFETY: See above; `raw` is the first member of the box that `into_raw()` leaked, and the
+        // SAFETY: See above; `raw` is at the start of the box that `into_raw()` leaked, and the
         // core does not use it any more.
         drop(unsafe { KBox::<Self>::from_raw(raw.cast()) });
     }

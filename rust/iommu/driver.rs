@@ -11,10 +11,12 @@ use super::{
         StaticDomain, //
     },
     instance,
+    nested,
     viommu,
     Endpoint,
     FwSpec,
     Instance,
+    Nested,
     ResvList,
     UserData, //
 };
@@ -46,6 +48,10 @@ pub enum Capability {
     DeferredFlush,
     /// ATS can be used.
     PciAts,
+    /// Domains can record which pages the device writes to.
+    DirtyTracking,
+    /// Firmware says that no device could reach memory before the kernel ran.
+    PreBootProtection,
 }
 
 impl Capability {
@@ -56,9 +62,20 @@ impl Capability {
             bindings::iommu_cap_IOMMU_CAP_NOEXEC => Self::NoExec,
             bindings::iommu_cap_IOMMU_CAP_DEFERRED_FLUSH => Self::DeferredFlush,
             bindings::iommu_cap_IOMMU_CAP_PCI_ATS_SUPPORTED => Self::PciAts,
+            bindings::iommu_cap_IOMMU_CAP_DIRTY_TRACKING => Self::DirtyTracking,
+            bindings::iommu_cap_IOMMU_CAP_PRE_BOOT_PROTECTION => Self::PreBootProtection,
             _ => return None,
         })
     }
+}
+
+/// What the DMA API is to use for a device, unless the user says something else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum DefaultDomain {
+    /// Input addresses are HPAs.
+    Identity,
+    /// The DMA API maps what the device is to reach.
+    Dma,
 }
 
 /// What a device's own traffic (without PASID) is to be attached to.
@@ -82,8 +99,10 @@ pub trait Driver: Sized + 'static {
     type Endpoint: Send + Sync;
     /// Domains that the kernel maps into.
     type Paging: Paging;
-    /// Virtual IOMMUs.
+    /// Virtual IOMMUs, [`NoViommu`](super::NoViommu) if there are none.
     type Viommu: viommu::Operations<Driver = Self>;
+    /// Nested domains without a virtual IOMMU, [`NoNested`](super::NoNested) if there are none.
+    type Nested: Nested<Driver = Self>;
     /// The structure of `IOMMU_GET_HW_INFO`.
     type HwInfo: AsBytes;
 
@@ -97,8 +116,16 @@ pub trait Driver: Sized + 'static {
     /// It is taken inside `iommu_probe_device_lock`.
     fn with_instances<R>(f: impl FnOnce(&mut KVec<Arc<Instance<Self>>>) -> R) -> R;
 
-    /// Makes the driver's data of `dev`, which `spec` says is behind `iommu`, whose hardware device
-    /// is `hw`.
+    /// Finds the registered IOMMU that `dev` is behind. `spec` is what firmware says of the device
+    /// itself, if it does ([`by_firmware`](super::by_firmware) knows it then).
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: there is none. With another error no IOMMU can be registered as long as there
+    ///   is the device.
+    fn locate(dev: &Device, spec: Option<FwSpec<'_>>) -> Result<Arc<Instance<Self>>>;
+
+    /// Makes the driver's data of `dev`, which is behind `iommu`, whose hardware device is `hw`.
     ///
     /// # Errors
     ///
@@ -107,7 +134,7 @@ pub trait Driver: Sized + 'static {
         iommu: &'a Arc<Instance<Self>>,
         hw: &'a Device<Bound>,
         dev: &'a Device,
-        spec: FwSpec<'a>,
+        spec: Option<FwSpec<'a>>,
     ) -> Result<impl PinInit<Self::Endpoint, Error> + 'a>;
 
     /// Starts to use a new endpoint.
@@ -117,8 +144,15 @@ pub trait Driver: Sized + 'static {
     /// As [`Self::probe`].
     fn added(ep: &Arc<Endpoint<Self>>) -> Result;
 
-    /// Stops using an endpoint, which the core has attached to the blocked domain before.
+    /// Stops using an endpoint, which the core has attached to the blocked domain before, or to
+    /// the identity domain if the device has memory that it uses by itself
+    /// ([`ResvList::add_direct`]).
     fn release(ep: &Endpoint<Self>);
+
+    /// What the DMA API has to use for the device; `None` if the device does not care.
+    fn default_domain(_ep: &Endpoint<Self>) -> Option<DefaultDomain> {
+        None
+    }
 
     /// Whether the device has a capability.
     fn capable(ep: &Endpoint<Self>, cap: Capability) -> bool;
@@ -185,8 +219,10 @@ impl<D: Driver> Ops<D> {
         probe_device: Some(Self::probe_device),
         release_device: Some(Self::release_device),
         device_group: Some(Self::device_group),
+        def_domain_type: Some(Self::def_domain_type),
         get_resv_regions: Some(Self::get_resv_regions),
         of_xlate: Some(Self::of_xlate),
+        domain_alloc_nested: nested::Ops::<D::Nested>::ALLOC,
         get_viommu_size: Some(viommu::Ops::<D::Viommu>::get_size),
         viommu_init: Some(viommu::Ops::<D::Viommu>::init),
         owner: D::OWNER.as_ptr(),
@@ -204,10 +240,10 @@ impl<D: Driver> Ops<D> {
             // SAFETY: See above.
             let device = unsafe { Device::from_raw(dev) };
             // SAFETY: See above; the fwspec is complete when the core probes the device.
-            let spec = unsafe { FwSpec::of(dev) }.ok_or(ENODEV)?;
-            let iommu = instance::find::<D>(&spec).ok_or(ENODEV)?;
-            // SAFETY: An instance that can be found is registered, and its registration does not go
-            // before the devices behind it are released.
+            let spec = unsafe { FwSpec::of(dev) };
+            let iommu = instance::registered(D::locate(device, spec)?)?;
+            // SAFETY: The instance is registered, and its registration does not go before the
+            // devices behind it are released.
             let hw = unsafe { iommu.bound_dev() };
             let ep = Endpoint::<D>::new(device, &iommu, hw, spec)?;
 
@@ -283,7 +319,7 @@ impl<D: Driver> Ops<D> {
         };
 
         D::alloc_paging(ep, flags, user)
-            .and_then(|new| PagingDomain::into_raw(new, parent_on))
+            .map(|new| PagingDomain::into_raw(new, parent_on))
             .unwrap_or_else(|e| e.to_ptr())
     }
 
@@ -295,6 +331,18 @@ impl<D: Driver> Ops<D> {
             } else {
                 bindings::pci_device_group(dev)
             }
+        }
+    }
+
+    extern "C" fn def_domain_type(dev: *mut bindings::device) -> c_int {
+        // SAFETY: See above.
+        let ep = unsafe { Endpoint::<D>::from_dev(dev) };
+
+        // CAST: Small flags.
+        match D::default_domain(ep) {
+            Some(DefaultDomain::Identity) => bindings::IOMMU_DOMAIN_IDENTITY as c_int,
+            Some(DefaultDomain::Dma) => bindings::IOMMU_DOMAIN_DMA as c_int,
+            None => 0,
         }
     }
 

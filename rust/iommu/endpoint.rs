@@ -42,7 +42,7 @@ impl<D: Driver> Endpoint<D> {
         dev: &Device,
         iommu: &Arc<Instance<D>>,
         hw: &Device<Bound>,
-        spec: FwSpec<'_>,
+        spec: Option<FwSpec<'_>>,
     ) -> Result<Arc<Self>> {
         let data = D::probe(iommu, hw, dev, spec)?;
 

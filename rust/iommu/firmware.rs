@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What firmware says of an IOMMU itself.
+//! What firmware says of IOMMUs themselves.
 
 use super::{
     bindings,
     raw_dev, //
 };
+use core::ptr::NonNull;
 use kernel::{
     device::Device,
     error::to_result,
-    prelude::*, //
+    prelude::*,
+    str::CStr, //
 };
 
 /// Whether the accesses of `dev` are coherent with the CPU caches, by its device tree node.
@@ -22,6 +24,50 @@ pub fn of_dma_is_coherent(dev: &Device) -> bool {
 pub fn acpi_in_use() -> bool {
     // SAFETY: No requirements.
     unsafe { bindings::rust_helper_acpi_in_use() }
+}
+
+/// A table of ACPI's.
+///
+/// # Invariants
+///
+/// `table` is mapped, for `length` bytes, and does not change.
+pub struct AcpiTable {
+    table: NonNull<u8>,
+    length: usize,
+}
+
+impl AcpiTable {
+    /// The table of DMA remapping units (Intel VT-d, chapter 8), if there is one.
+    pub fn dmar() -> Option<Self> {
+        Self::get(c"DMAR")
+    }
+
+    fn get(signature: &CStr) -> Option<Self> {
+        let mut length = 0;
+        // SAFETY: Valid pointers; the signatures above are of 4 characters.
+        let table =
+            unsafe { bindings::rust_helper_acpi_get_table(signature.as_char_ptr(), &mut length) };
+
+        // CAST: `u32` to `usize` widens. INVARIANT: As ACPICA maps a table.
+        Some(Self {
+            table: NonNull::new(table.cast_mut().cast())?,
+            length: length as usize,
+        })
+    }
+
+    /// The table, with its header. Firmware has made it: only the length in the header is known to
+    /// be right.
+    pub fn as_bytes(&self) -> &[u8] {
+        // SAFETY: By the type's invariant.
+        unsafe { core::slice::from_raw_parts(self.table.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for AcpiTable {
+    fn drop(&mut self) {
+        // SAFETY: Got by `get()`, and given back once.
+        unsafe { bindings::rust_helper_acpi_put_table(self.table.as_ptr().cast()) };
+    }
 }
 
 /// An SMMUv3 in ACPI's IORT (Arm DEN 0049).
@@ -65,4 +111,11 @@ pub fn for_each_rmr_sid<F: FnMut(u32)>(dev: &Device, mut f: F) {
             (&raw mut f).cast(),
         );
     }
+}
+
+/// Whether the CPU, which IOMMUs of Intel's are part of, is a Sapphire Rapids.
+#[cfg(CONFIG_X86_64)]
+pub fn is_sapphire_rapids() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::rust_helper_cpu_is_sapphire_rapids() }
 }

@@ -7,7 +7,11 @@
 #include <linux/cpufeature.h>
 #include <linux/of_address.h>
 #include <linux/pci.h>
+#include <linux/pci-ats.h>
 #include <linux/sched/signal.h>
+#ifdef CONFIG_X86_64
+#include <asm/cpu_device_id.h>
+#endif
 
 #include "helpers.h"
 
@@ -22,7 +26,9 @@ struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev)
 void rust_helper_iommu_dma_get_resv_regions(struct device *dev,
 					    struct list_head *list)
 {
-	iommu_dma_get_resv_regions(dev, list);
+	/* What it calls takes a fwspec for granted. */
+	if (dev_iommu_fwspec_get(dev))
+		iommu_dma_get_resv_regions(dev, list);
 }
 
 void rust_helper_iommu_resv_region_add(struct list_head *list,
@@ -39,6 +45,28 @@ bool rust_helper_of_dma_is_coherent(struct device *dev)
 bool rust_helper_acpi_in_use(void)
 {
 	return !acpi_disabled;
+}
+
+const void *rust_helper_acpi_get_table(const char *signature, u32 *length)
+{
+#ifdef CONFIG_ACPI
+	struct acpi_table_header *table;
+
+	if (acpi_disabled ||
+	    ACPI_FAILURE(acpi_get_table((char *)signature, 0, &table)))
+		return NULL;
+	*length = table->length;
+	return table;
+#else
+	return NULL;
+#endif
+}
+
+void rust_helper_acpi_put_table(const void *table)
+{
+#ifdef CONFIG_ACPI
+	acpi_put_table((struct acpi_table_header *)table);
+#endif
 }
 
 int rust_helper_iort_smmu_v3(struct device *dev, u32 *model, u32 *flags)
@@ -104,9 +132,44 @@ int rust_helper_iommu_group_visit_resv(struct iommu_group *group,
 	return ret;
 }
 
+int rust_helper_iommu_dev_to_node(struct device *dev)
+{
+	return dev_to_node(dev);
+}
+
 struct pci_dev *rust_helper_dev_to_pci(struct device *dev)
 {
 	return dev_is_pci(dev) ? to_pci_dev(dev) : NULL;
+}
+
+int rust_helper_pci_domain_nr(struct pci_dev *pdev)
+{
+	return pci_domain_nr(pdev->bus);
+}
+
+struct pci_dev *rust_helper_pci_physfn(struct pci_dev *pdev)
+{
+	return pci_physfn(pdev);
+}
+
+struct pci_dev *rust_helper_pci_upstream_bridge(struct pci_dev *pdev)
+{
+	return pci_upstream_bridge(pdev);
+}
+
+bool rust_helper_pci_pri_supported(struct pci_dev *pdev)
+{
+	return pci_pri_supported(pdev);
+}
+
+struct pci_dev *rust_helper_pci_requester(struct pci_dev *pdev)
+{
+#if defined(CONFIG_X86) && IS_ENABLED(CONFIG_VMD)
+	/* pci_real_dma_dev() is not exported. */
+	if (is_vmd(pdev->bus))
+		return to_pci_sysdata(pdev->bus)->vmd_dev;
+#endif
+	return pdev;
 }
 
 int rust_helper_iommu_copy_struct_from_user(void *dst,
@@ -188,4 +251,41 @@ void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size)
 		phys += len;
 		size -= len;
 	}
+}
+
+#ifdef CONFIG_X86_64
+bool rust_helper_cpu_is_sapphire_rapids(void)
+{
+	return boot_cpu_data.x86_vfm == INTEL_SAPPHIRERAPIDS_X;
+}
+#endif
+
+bool rust_helper_pci_find_in_use(pci_dev_fn fn, void *arg)
+{
+	struct pci_dev *pdev = NULL;
+	bool found = false;
+
+	for_each_pci_dev(pdev) {
+		struct pci_driver *driver;
+
+		device_lock(&pdev->dev);
+		driver = pci_dev_driver(pdev);
+		found = driver && !driver->driver_managed_dma && fn(pdev, arg);
+		device_unlock(&pdev->dev);
+		if (found) {
+			pci_dev_put(pdev);
+			break;
+		}
+	}
+	return found;
+}
+
+void rust_helper_delayed_work_init(struct delayed_work *work, work_func_t fn)
+{
+	INIT_DELAYED_WORK(work, fn);
+}
+
+void rust_helper_delayed_work_queue(struct delayed_work *work, u32 delay_ms)
+{
+	queue_delayed_work(system_dfl_wq, work, msecs_to_jiffies(delay_ms));
 }

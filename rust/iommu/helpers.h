@@ -8,6 +8,7 @@
 
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
+#include <linux/workqueue.h>
 
 struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev);
 
@@ -20,6 +21,13 @@ bool rust_helper_of_dma_is_coherent(struct device *dev);
 
 /* Whether the system is described by ACPI, not by a device tree. */
 bool rust_helper_acpi_in_use(void);
+
+/*
+ * The first ACPI table of @signature and its length in bytes, or NULL. To be
+ * given back with rust_helper_acpi_put_table().
+ */
+const void *rust_helper_acpi_get_table(const char *signature, u32 *length);
+void rust_helper_acpi_put_table(const void *table);
 
 /*
  * The model and the flags of the SMMUv3 node in ACPI's IORT that @dev was made
@@ -55,7 +63,28 @@ int iommu_replace_group_handle(struct iommu_group *group,
 			       struct iommu_domain *new_domain,
 			       struct iommu_attach_handle *handle);
 
+/* drivers/iommu/iommu-pages.h is private to drivers/iommu. */
+void iommu_put_pages_list(struct iommu_pages_list *list);
+
+int rust_helper_iommu_dev_to_node(struct device *dev);
+
 struct pci_dev *rust_helper_dev_to_pci(struct device *dev);
+
+typedef bool (*pci_dev_fn)(struct pci_dev *pdev, void *arg);
+
+/*
+ * Calls @fn for each PCI device that has a driver which uses the DMA API, until it
+ * returns true. Returns whether it did.
+ */
+bool rust_helper_pci_find_in_use(pci_dev_fn fn, void *arg);
+
+int rust_helper_pci_domain_nr(struct pci_dev *pdev);
+struct pci_dev *rust_helper_pci_physfn(struct pci_dev *pdev);
+struct pci_dev *rust_helper_pci_upstream_bridge(struct pci_dev *pdev);
+bool rust_helper_pci_pri_supported(struct pci_dev *pdev);
+
+/* The function whose requester ID the DMA of @pdev carries. */
+struct pci_dev *rust_helper_pci_requester(struct pci_dev *pdev);
 
 int rust_helper_iommu_copy_struct_from_user(void *dst,
 					    const struct iommu_user_data *src,
@@ -70,5 +99,13 @@ bool rust_helper_cond_resched_alive(void);
 
 void *rust_helper_iommu_phys_to_virt(phys_addr_t phys);
 void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size);
+
+void rust_helper_delayed_work_init(struct delayed_work *work, work_func_t fn);
+void rust_helper_delayed_work_queue(struct delayed_work *work, u32 delay_ms);
+
+#ifdef CONFIG_X86_64
+/* Whether the CPU, of which an IOMMU is part, is of this model. */
+bool rust_helper_cpu_is_sapphire_rapids(void);
+#endif
 
 #endif

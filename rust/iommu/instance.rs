@@ -104,9 +104,22 @@ impl<D: Driver> core::ops::Deref for Instance<D> {
     }
 }
 
-/// Finds the registered instance that firmware says `spec`'s device is behind.
-pub(super) fn find<D: Driver>(spec: &FwSpec<'_>) -> Option<Arc<Instance<D>>> {
-    D::with_instances(|all| all.iter().find(|i| i.fwnode() == spec.iommu()).cloned())
+/// Finds the registered IOMMU that a device is behind, by what firmware says of the device.
+///
+/// # Errors
+///
+/// - [`ENODEV`]: firmware says nothing, or the IOMMU is not registered.
+pub fn by_firmware<D: Driver>(spec: Option<FwSpec<'_>>) -> Result<Arc<Instance<D>>> {
+    let spec = spec.ok_or(ENODEV)?;
+
+    D::with_instances(|all| all.iter().find(|i| i.fwnode() == spec.iommu()).cloned()).ok_or(ENODEV)
+}
+
+/// `instance`, if it is registered.
+pub(super) fn registered<D: Driver>(instance: Arc<Instance<D>>) -> Result<Arc<Instance<D>>> {
+    D::with_instances(|all| all.iter().any(|i| Arc::ptr_eq(i, &instance)))
+        .then_some(instance)
+        .ok_or(ENODEV)
 }
 
 /// The registration of an [`Instance`] with the IOMMU core.
@@ -120,6 +133,9 @@ pub struct Registration<'a, D: Driver> {
 impl<'a, D: Driver> Registration<'a, D> {
     /// Registers `instance`, whose hardware device is `bound`, under `name` in sysfs and probes the
     /// devices behind it. The result must not be leaked.
+    ///
+    /// If `bound` has a firmware node, firmware has to tell of each device that it is behind this
+    /// IOMMU. If not, each device is offered about which firmware says nothing.
     ///
     /// # Errors
     ///

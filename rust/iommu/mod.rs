@@ -8,7 +8,9 @@
 //!
 //! - [`Driver`] is `struct iommu_ops`, [`Instance`] a registered `struct iommu_device` with the
 //!   driver's data of one unit, [`Endpoint`] the driver's data of one device behind it;
-//! - [`Paging`] is `struct iommu_domain_ops` of a domain that the kernel maps into;
+//! - [`Paging`] is `struct iommu_domain_ops` of a domain that the kernel maps into, [`Mapped`] if
+//!   the driver has its page table;
+//! - [`Nested`] is a guest's first stage on a [`Paging`] domain, where it takes no virtual IOMMU;
 //! - [`viommu`] is `struct iommufd_viommu_ops`: virtual IOMMUs, nested domains, events;
 //! - [`client`] is the other side: groups of devices that are given to somebody;
 //! - [`pgtable`], [`Gather`], [`FwSpec`], [`ResvList`], [`PciEndpoint`], [`UserData`] and
@@ -50,18 +52,26 @@ pub mod firmware;
 mod fwspec;
 mod gate;
 mod gather;
+#[cfg(CONFIG_X86_64)]
+pub mod generic_pt;
 mod instance;
+mod nested;
 mod pci;
+#[cfg(CONFIG_X86_64)]
+pub mod periodic;
+#[cfg(CONFIG_IOMMU_IO_PGTABLE)]
 pub mod pgtable;
 mod resv;
 mod spare;
 mod table;
+mod unit_device;
 mod user;
 pub mod viommu;
 
 pub use self::{
     domain::{
         MapRequest,
+        Mapped,
         NewPaging,
         Paging,
         Status,
@@ -69,6 +79,7 @@ pub use self::{
     },
     driver::{
         Capability,
+        DefaultDomain,
         Driver,
         Target, //
     },
@@ -76,19 +87,30 @@ pub use self::{
     fwspec::FwSpec,
     gather::Gather,
     instance::{
+        by_firmware,
         Instance,
         Registration, //
     },
-    pci::PciEndpoint,
+    nested::{
+        Nested,
+        NoNested, //
+    },
+    pci::{
+        find_in_use,
+        PathStep,
+        PciEndpoint, //
+    },
     resv::ResvList,
     table::{
         Entry,
         Table, //
     },
+    unit_device::UnitDevice,
     user::{
         UserArray,
         UserData, //
     },
+    viommu::NoViommu,
 };
 
 /// The C side of a device.

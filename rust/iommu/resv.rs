@@ -34,16 +34,73 @@ impl<'a> ResvList<'a> {
     ///
     /// - [`ENOMEM`]
     pub fn add_sw_msi(&mut self, start: PhysAddr, length: usize) -> Result {
-        // CAST: Small flags; `enum iommu_resv_type` is passed as an integer.
-        let prot = (bindings::IOMMU_WRITE | bindings::IOMMU_NOEXEC | bindings::IOMMU_MMIO) as c_int;
+        self.add(
+            start,
+            length,
+            bindings::IOMMU_WRITE | bindings::IOMMU_NOEXEC | bindings::IOMMU_MMIO,
+            bindings::iommu_resv_type_IOMMU_RESV_SW_MSI,
+        )
+    }
 
+    /// Adds a window of IOVAs that the hardware takes for interrupts and does not translate
+    /// (`IOMMU_RESV_MSI`); `start` is an IOVA, `length` is in bytes.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub fn add_msi(&mut self, start: PhysAddr, length: usize) -> Result {
+        self.add(start, length, 0, bindings::iommu_resv_type_IOMMU_RESV_MSI)
+    }
+
+    /// Adds memory at `start` (HPA) of `length` bytes that the device uses by itself, and which the
+    /// core maps to the same IOVAs in every domain of the kernel's: `IOMMU_RESV_DIRECT`, or if it
+    /// is `relaxable`, because it is not used any more once a driver has the device,
+    /// `IOMMU_RESV_DIRECT_RELAXABLE`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub fn add_direct(&mut self, start: PhysAddr, length: usize, relaxable: bool) -> Result {
+        self.add(
+            start,
+            length,
+            bindings::IOMMU_READ | bindings::IOMMU_WRITE,
+            match relaxable {
+                true => bindings::iommu_resv_type_IOMMU_RESV_DIRECT_RELAXABLE,
+                false => bindings::iommu_resv_type_IOMMU_RESV_DIRECT,
+            },
+        )
+    }
+
+    /// Adds IOVAs that nothing may be mapped at (`IOMMU_RESV_RESERVED`); `length` is in bytes.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub fn add_reserved(&mut self, start: PhysAddr, length: usize) -> Result {
+        self.add(
+            start,
+            length,
+            0,
+            bindings::iommu_resv_type_IOMMU_RESV_RESERVED,
+        )
+    }
+
+    fn add(
+        &mut self,
+        start: PhysAddr,
+        length: usize,
+        prot: u32,
+        kind: bindings::iommu_resv_type,
+    ) -> Result {
+        // CAST: Small flags.
         // SAFETY: No requirements.
         let region = unsafe {
             bindings::iommu_alloc_resv_region(
                 start,
                 length,
-                prot,
-                bindings::iommu_resv_type_IOMMU_RESV_SW_MSI,
+                prot as c_int,
+                kind,
                 bindings::GFP_KERNEL,
             )
         };
@@ -56,7 +113,7 @@ impl<'a> ResvList<'a> {
         Ok(())
     }
 
-    /// Adds what firmware reserves for the device: DT `iommu-addresses`, ACPI IORT RMRs.
+    /// Adds what firmware says is reserved for this device: DT `iommu-addresses`, ACPI IORT RMRs.
     pub fn add_firmware(&mut self) {
         // SAFETY: Both pointers are valid by the type's invariants.
         unsafe {

@@ -8,6 +8,7 @@ use super::{
     bindings,
     domain::PagingDomain,
     gate::Gate,
+    nested,
     spare::Spare,
     Driver,
     Endpoint,
@@ -16,6 +17,7 @@ use super::{
     UserData, //
 };
 use core::{
+    convert::Infallible,
     marker::PhantomData,
     mem::MaybeUninit,
     ptr::NonNull, //
@@ -108,6 +110,45 @@ pub trait Operations: Send + Sync + Sized + 'static {
     /// - [`EINVAL`]: not with this ID.
     /// - [`EOPNOTSUPP`]: not for this device.
     fn check_vdevice(ep: &Endpoint<Self::Driver>, virtual_id: u64) -> Result;
+}
+
+/// For a driver that has no virtual IOMMUs.
+pub struct NoViommu<D>(Infallible, PhantomData<fn() -> D>);
+
+impl<D: Driver<Viommu = Self>> Operations for NoViommu<D> {
+    type Driver = D;
+    type Nested = Infallible;
+
+    const TYPE: u32 = bindings::iommu_viommu_type_IOMMU_VIOMMU_TYPE_DEFAULT;
+    const EVENT: u32 = bindings::iommu_veventq_type_IOMMU_VEVENTQ_TYPE_DEFAULT;
+
+    fn supported(_ep: &Endpoint<D>) -> bool {
+        false
+    }
+
+    fn new(
+        _iommu: &Instance<D>,
+        _parent: &Arc<D::Paging>,
+        _reporter: &Arc<Reporter>,
+    ) -> Result<Self> {
+        Err(EOPNOTSUPP)
+    }
+
+    fn alloc_nested(this: &Viommu<Self>, _flags: u32, _user: &UserData<'_>) -> Result<Infallible> {
+        match this.0 {}
+    }
+
+    fn attach(_this: &Viommu<Self>, nested: &Infallible, _ep: &Endpoint<D>) -> Result {
+        match *nested {}
+    }
+
+    fn invalidate(this: &Viommu<Self>, _array: &mut UserArray<'_>) -> Result {
+        match this.0 {}
+    }
+
+    fn check_vdevice(_ep: &Endpoint<D>, _virtual_id: u64) -> Result {
+        Err(EOPNOTSUPP)
+    }
 }
 
 /// A virtual IOMMU in use.
@@ -438,11 +479,7 @@ impl<V: Operations> Ops<V> {
             let user = unsafe { UserData::from_raw(user) }.ok_or(EINVAL)?;
             let domain = viommu.spare.fill(
                 NestedDomain {
-                    raw: Opaque::new(bindings::iommu_domain {
-                        type_: bindings::IOMMU_DOMAIN_NESTED,
-                        ops: Self::NESTED,
-                        ..pin_init::zeroed()
-                    }),
+                    raw: nested::raw_domain(Self::NESTED),
                     viommu: viommu.into(),
                     data: V::alloc_nested(viommu, flags, &user)?,
                 },

@@ -2,6 +2,7 @@
 
 #include <linux/cdev.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/io.h>
 #include <linux/kstrtox.h>
@@ -94,4 +95,13 @@ phys_addr_t rust_helper_page_to_phys(struct page *page)
 struct page *rust_helper_phys_to_page(phys_addr_t phys)
 {
 	return pfn_to_page(PHYS_PFN(phys));
+}
+
+u64 rust_helper_vfio_read_word(phys_addr_t phys)
+{
+	const void *page = kmap_local_page(rust_helper_phys_to_page(phys));
+	u64 word = READ_ONCE(*(const u64 *)(page + offset_in_page(phys)));
+
+	kunmap_local(page);
+	return word;
 }

@@ -59,4 +59,7 @@ int rust_helper_vfio_copy_struct(void *dst, size_t ksize,
 phys_addr_t rust_helper_page_to_phys(struct page *page);
 struct page *rust_helper_phys_to_page(phys_addr_t phys);
 
+/* Eight bytes at @phys, which is memory and aligned, read once. */
+u64 rust_helper_vfio_read_word(phys_addr_t phys);
+
 #endif

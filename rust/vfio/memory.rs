@@ -3,6 +3,7 @@
 //! Memory of a process that devices are given.
 
 use super::bindings;
+use core::marker::PhantomData;
 use kernel::{
     current,
     error::to_result,
@@ -61,6 +62,8 @@ impl Drop for Accounted {
 struct Run {
     start: PhysAddr,
     pages: usize,
+    /// How many pages there are in the runs before.
+    before: usize,
 }
 
 /// Pages of a process that are pinned until this is dropped, for as long as it takes.
@@ -143,10 +146,13 @@ impl Pinned {
                 return;
             }
         }
+        let before = self.runs.last().map_or(0, |last| last.before + last.pages);
+
         // INVARIANT: The page was just pinned.
         let _ = self.runs.push_within_capacity(Run {
             start: phys,
             pages: 1,
+            before,
         });
     }
 
@@ -160,6 +166,52 @@ impl Pinned {
         self.runs
             .iter()
             .map(|run| (run.start, (run.pages * PAGE_SIZE) as u64))
+    }
+
+    /// Where the byte `offset` is (HPA), and how many bytes are contiguous from there on, if there
+    /// are any.
+    pub fn at(&self, offset: u64) -> Option<(PhysAddr, u64)> {
+        // CAST: `usize` has 64 bits where there is nesting.
+        let page = offset as usize / PAGE_SIZE;
+        let after = self.runs.partition_point(|run| run.before <= page);
+        let run = self.runs.get(after.checked_sub(1)?)?;
+        let skipped = offset - (run.before * PAGE_SIZE) as u64;
+        let left = ((run.pages * PAGE_SIZE) as u64).checked_sub(skipped)?;
+
+        (left != 0).then(|| (run.start + skipped as PhysAddr, left))
+    }
+
+    /// The page that the byte `offset` is in, to be read.
+    pub fn page(&self, offset: u64) -> Option<PinnedPage<'_>> {
+        let (start, _) = self.at(offset & !(PAGE_SIZE as u64 - 1))?;
+
+        // INVARIANT: One of the pages, and it stays pinned as long as `self` is borrowed.
+        Some(PinnedPage {
+            start,
+            _pinned: PhantomData,
+        })
+    }
+}
+
+/// A page that is pinned, and may be changed by its process at any time.
+///
+/// # Invariants
+///
+/// `start` is the address (HPA) of a page that is pinned for `'a`.
+#[derive(Clone, Copy)]
+pub struct PinnedPage<'a> {
+    start: PhysAddr,
+    _pinned: PhantomData<&'a Pinned>,
+}
+
+impl PinnedPage<'_> {
+    /// Reads the eight bytes at `offset` once, if they are in the page and aligned.
+    pub fn read(&self, offset: usize) -> Option<u64> {
+        if offset >= PAGE_SIZE || offset % size_of::<u64>() != 0 {
+            return None;
+        }
+        // SAFETY: Memory, by the type's invariant, and aligned.
+        Some(unsafe { bindings::rust_helper_vfio_read_word(self.start + offset as PhysAddr) })
     }
 }
 

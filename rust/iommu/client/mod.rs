@@ -25,6 +25,7 @@ pub use self::{
     },
     space::{
         Access,
+        Purpose,
         Space, //
     },
 };

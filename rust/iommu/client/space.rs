@@ -32,7 +32,25 @@ pub struct Access {
     pub write: bool,
 }
 
-/// A second stage: a domain of `D` that maps GPAs to HPAs, and that guests can nest on.
+/// What a [`Space`] is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// GPAs to HPAs, and guests can nest on it.
+    Parent,
+    /// For devices' own traffic, without more.
+    Plain,
+}
+
+impl Purpose {
+    fn flags(self) -> u32 {
+        match self {
+            Self::Parent => bindings::iommufd_hwpt_alloc_flags_IOMMU_HWPT_ALLOC_NEST_PARENT,
+            Self::Plain => 0,
+        }
+    }
+}
+
+/// A domain of `D` that its user maps into.
 ///
 /// # Invariants
 ///
@@ -55,14 +73,11 @@ impl<D: Driver> Space<D> {
     ///
     /// - [`EINVAL`]: an IOMMU of another driver.
     /// - Those of [`Driver::alloc_paging`].
-    pub fn new(member: &Member<'_>) -> Result<Self> {
+    pub fn new(member: &Member<'_>, purpose: Purpose) -> Result<Self> {
         member.endpoint::<D>().ok_or(EINVAL)?;
         // SAFETY: A device in a group stays behind its IOMMU while the group's mutex is held.
         let raw = from_err_ptr(unsafe {
-            bindings::iommu_paging_domain_alloc_flags(
-                raw_dev(member.dev()),
-                bindings::iommufd_hwpt_alloc_flags_IOMMU_HWPT_ALLOC_NEST_PARENT,
-            )
+            bindings::iommu_paging_domain_alloc_flags(raw_dev(member.dev()), purpose.flags())
         })?;
 
         // INVARIANT: Allocated by the driver of the device's IOMMU, which is `D`.
@@ -84,7 +99,7 @@ impl<D: Driver> Space<D> {
         unsafe { (*self.raw.as_ptr()).pgsize_bitmap as u64 }
     }
 
-    /// The last GPA that can be mapped.
+    /// The last address that can be mapped.
     pub fn last(&self) -> u64 {
         // SAFETY: Valid and constant, by the type's invariant.
         unsafe { (*self.raw.as_ptr()).geometry.aperture_end }
@@ -111,6 +126,17 @@ impl<D: Driver> Space<D> {
     /// - [`ENOMEM`]
     pub fn map(&self, gpa: u64, paddr: PhysAddr, size: u64, access: Access) -> Result {
         self.map_prot(gpa, paddr, size, access, bindings::IOMMU_CACHE)
+    }
+
+    /// Maps as [`Self::map`], not to be executed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::map`].
+    pub fn map_data(&self, iova: u64, paddr: PhysAddr, size: u64, access: Access) -> Result {
+        let prot = bindings::IOMMU_CACHE | bindings::IOMMU_NOEXEC;
+
+        self.map_prot(iova, paddr, size, access, prot)
     }
 
     /// Maps an interrupt doorbell at `paddr` (HPA): devices can write there. Otherwise as

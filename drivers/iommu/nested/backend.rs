@@ -5,12 +5,19 @@
 //! The host's own use of an IOMMU (domains, mapping, attaching) is [`iommu::Driver`]; this adds
 //! what a guest's use of it takes. Nothing here knows an interface to user space, nor a vendor.
 
-use crate::iommu::{
-    self,
-    Endpoint,
-    Instance, //
+use crate::{
+    common::shadow::Format,
+    iommu::{
+        self,
+        Endpoint,
+        Instance, //
+    },
 };
 use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
     prelude::*,
     sync::Arc,
     transmute::{
@@ -52,6 +59,17 @@ pub(crate) struct PasidTable<O> {
     pub(crate) device_cache: bool,
     /// What only this hardware has to know.
     pub(crate) options: O,
+}
+
+/// A guest's page table, as it asks for it to be shadowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GuestTable {
+    /// Where it is (GPA).
+    pub(crate) base: u64,
+    /// Size of an IOVA in bits.
+    pub(crate) input_bits: u32,
+    /// What only this hardware knows.
+    pub(crate) data: [u64; 4],
 }
 
 /// A range of addresses. It does not wrap.
@@ -151,7 +169,8 @@ pub(crate) struct Capabilities {
     pub(crate) pasid_bits: u32,
 }
 
-/// What an event tells of.
+/// What an event tells of. Not all hardware tells all of it.
+#[cfg_attr(not(CONFIG_ARM64), allow(dead_code))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// Something of the hardware's own.
@@ -198,7 +217,7 @@ pub(crate) struct Access {
     pub(crate) privileged: bool,
 }
 
-/// Hardware with nested translation.
+/// Hardware with nested translation, or whose guests' tables are shadowed by software.
 pub(crate) trait Backend: iommu::Driver {
     /// The hardware's context of one virtual IOMMU: a second stage and its own tag of cached
     /// translations. Lives as long as it is referred to.
@@ -213,8 +232,10 @@ pub(crate) trait Backend: iommu::Driver {
     type Command: Copy + FromBytes;
     /// An event, as the guest will read it.
     type Event: AsBytes + 'static;
+    /// A guest's page table that software can walk, validated.
+    type PageTable: Format + Send + Sync;
 
-    /// Whether `ep` can be given to a guest that owns its first stage.
+    /// Whether hardware walks the tables of a guest that `ep` is given to.
     fn nesting(ep: &Endpoint<Self>) -> bool;
 
     /// Makes a guest context on `iommu` whose second stage is `parent` (GPA to HPA). `events` takes
@@ -275,6 +296,24 @@ pub(crate) trait Backend: iommu::Driver {
         device: Option<u64>,
     ) -> Result;
 
+    /// Attaches the traffic of one PASID of a device to a guest context, where the kernel has the
+    /// tables of PASIDs. `hw` is the IOMMU's hardware device. On an error nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: the guest has the tables.
+    /// - [`EINVAL`]: device and guest are not on the same IOMMU, or there is no such PASID.
+    /// - [`ENOMEM`]
+    fn attach_guest_pasid(
+        _ep: &Endpoint<Self>,
+        _hw: &Device<Bound>,
+        _guest: &Arc<Self::Guest>,
+        _table: &Self::Table,
+        _pasid: u32,
+    ) -> Result {
+        Err(EOPNOTSUPP)
+    }
+
     /// Carries out invalidation commands, at most [`BLOCK`], on behalf of a guest and in order.
     /// Returns when all are complete, or all before the first that is refused. What is in
     /// `commands` afterwards is of no use.
@@ -323,9 +362,37 @@ pub(crate) trait Backend: iommu::Driver {
     /// - [`EINVAL`]: `id` is more than what the hardware's commands hold.
     /// - [`EOPNOTSUPP`]: the device has not exactly one ID of the hardware's.
     fn check_guest_device(ep: &Endpoint<Self>, id: u64) -> Result;
+
+    /// What there is for guests of `iommu` whose tables are shadowed. How large GPAs can be is not
+    /// the back end's to say, nor what caching mode it is.
+    fn shadow_capabilities(iommu: &Instance<Self>) -> Capabilities;
+
+    /// Validates a page table against `limits`, those of the container.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: values that don't go together, or that the hardware's architecture reserves.
+    /// - [`ERANGE`]: a size beyond `limits`.
+    /// - [`EOPNOTSUPP`]: software can't.
+    fn make_page_table(table: &GuestTable, limits: &Capabilities) -> Result<Self::PageTable>;
+
+    /// Attaches a device's own traffic to a shadow of its guest's table, as
+    /// [`iommu::Driver::attach`]. `events` takes what it does wrong there, as the guest's events of
+    /// the device `device`: without one, they are the host's.
+    ///
+    /// # Errors
+    ///
+    /// As [`iommu::Driver::attach`].
+    fn attach_shadow(
+        ep: &Endpoint<Self>,
+        shadow: &Arc<Self::Paging>,
+        device: Option<u64>,
+        events: &Arc<dyn EventSink<Self::Event>>,
+    ) -> Result;
 }
 
 /// The devices of a guest, by the IDs that it knows them by.
+#[cfg_attr(not(CONFIG_ARM64), allow(dead_code))]
 pub(crate) trait GuestDevices<B: Backend> {
     /// Runs `f` on the device that the guest knows by `id`. `f` must not sleep.
     fn with<R>(&self, id: u64, f: impl FnOnce(&Endpoint<B>) -> R) -> Option<R>;

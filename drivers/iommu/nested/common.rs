@@ -10,3 +10,4 @@ pub(crate) mod entry;
 pub(crate) mod field;
 pub(crate) mod producers;
 pub(crate) mod ring;
+pub(crate) mod shadow;

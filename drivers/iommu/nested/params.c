@@ -8,6 +8,7 @@
 
 #include "params.h"
 
+#ifdef CONFIG_ARM64
 static const char * const coherency_names[] = {
 	[IOMMU_NESTED_COHERENCY_STRICT]	= "strict",
 	[IOMMU_NESTED_COHERENCY_FLUSH]	= "flush",
@@ -40,3 +41,11 @@ static const struct kernel_param_ops coherency_ops = {
 module_param_cb(nesting_coherency, &coherency_ops, NULL, 0444);
 MODULE_PARM_DESC(nesting_coherency,
 		 "Nesting without S2FWB and CANWBS: strict (refuse), flush (CPU cache maintenance of guest memory, default), trust (nothing: only for guests that are trusted)");
+#endif
+
+bool iommu_nested_unsafe_interrupts_param;
+
+module_param_named(allow_unsafe_interrupts, iommu_nested_unsafe_interrupts_param,
+		   bool, 0644);
+MODULE_PARM_DESC(allow_unsafe_interrupts,
+		 "Containers with nested translation for devices that could raise any interrupt, where there is no interrupt remapping (only for users that are trusted)");

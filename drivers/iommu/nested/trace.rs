@@ -60,6 +60,7 @@ tracepoints! {
     );
 
     /// The entry of a device that a guest's configuration is part of is written.
+    #[cfg_attr(not(CONFIG_ARM64), allow(dead_code))]
     fn entry(
         dev: &Device => raw_dev(dev),
         guest: Option<u16> => tag(guest),
@@ -87,6 +88,7 @@ tracepoints! {
     );
 
     /// The hardware has rejected a command.
+    #[cfg_attr(not(CONFIG_ARM64), allow(dead_code))]
     fn command_error(
         dev: &Device => raw_dev(dev),
         word0: u64 => word0,

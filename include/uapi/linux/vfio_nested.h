@@ -43,7 +43,7 @@
  * enum vfio_nested_model - Which hardware a structure is of
  * @VFIO_NESTED_MODEL_NONE: None.
  * @VFIO_NESTED_MODEL_ARM_SMMUV3: Arm SMMUv3.
- * @VFIO_NESTED_MODEL_INTEL_VTD: Intel VT-d. Reserved.
+ * @VFIO_NESTED_MODEL_INTEL_VTD: Intel VT-d.
  */
 enum vfio_nested_model {
 	VFIO_NESTED_MODEL_NONE = 0,
@@ -68,8 +68,8 @@ enum vfio_nested_model {
 
 /* Bits of struct vfio_nested_info_cap.flags. */
 /*
- * An entry of the first stage that becomes present must be invalidated, too. Not
- * set where the hardware walks the guest's tables.
+ * An entry of the first stage that becomes present must be invalidated, too: it is
+ * software that walks the guest's tables, and keeps shadows of them.
  */
 #define VFIO_NESTED_INFO_CACHING_MODE		(1 << 0)
 /* Devices can have address translation caches of their own (PCI ATS). */
@@ -151,6 +151,25 @@ struct vfio_nested_info_arm_smmuv3 {
 };
 
 #define VFIO_NESTED_INFO_CAP_ARM_SMMUV3		0x4e01
+
+/**
+ * struct vfio_nested_info_intel_vtd - VFIO_IOMMU_GET_INFO: registers of a VT-d unit
+ * @header: The capability's, with @header.id VFIO_NESTED_INFO_CAP_INTEL_VTD.
+ * @index: Counts the IOMMUs of the container from 0: there is one of these for
+ *         each.
+ * @reserved: 0.
+ * @cap: CAP_REG, as the hardware has it.
+ * @ecap: ECAP_REG.
+ */
+struct vfio_nested_info_intel_vtd {
+	struct vfio_info_cap_header header;
+	__u32	index;
+	__u32	reserved;
+	__aligned_u64 cap;
+	__aligned_u64 ecap;
+};
+
+#define VFIO_NESTED_INFO_CAP_INTEL_VTD		0x4e02
 
 /**
  * struct vfio_nested_target - Which devices of a container
@@ -301,23 +320,76 @@ struct vfio_nested_unbind {
 
 #define VFIO_NESTED_UNBIND_PASID_TABLE		VFIO_NESTED_IO(1)
 
+/* For the devices' own traffic, without a PASID. @pasid must be 0. */
+#define VFIO_NESTED_PGTBL_NO_PASID		(1 << 0)
+/* A bound device gets the new table in the place of the one it has. */
+#define VFIO_NESTED_PGTBL_REPLACE		(1 << 1)
+/* @device_id is given. It takes a target that is one device. */
+#define VFIO_NESTED_PGTBL_DEVICE_ID		(1 << 2)
+/*
+ * Every access is refused: there is no table, and @base, @input_bits and @data must
+ * be 0.
+ */
+#define VFIO_NESTED_PGTBL_BLOCK			(1 << 3)
+
 /**
  * struct vfio_nested_bind_guest_pgtbl - VFIO_NESTED_BIND_GUEST_PGTBL,
  *                                       VFIO_NESTED_UNBIND_GUEST_PGTBL
  * @argsz: The size of this structure.
- * @flags: 0.
+ * @flags: VFIO_NESTED_PGTBL_*. UNBIND: NO_PASID or 0.
  * @target: Which devices.
- * @model: enum vfio_nested_model, which says how the page table is laid out.
+ * @model: enum vfio_nested_model, which says how the page table is laid out: that
+ *         of struct vfio_nested_info_cap. UNBIND: 0, as all below but @pasid.
  * @pasid: The PASID that is to use it.
  * @base: The GPA of the page table.
  * @input_bits: Size of an IOVA in bits.
- * @reserved: 0.
+ * @device_id: What the guest calls the device, as of VFIO_NESTED_BIND_PASID_TABLE.
  * @data: For the model.
  *
- * For hardware whose PASID tables are the host's: binds one PASID to one page
- * table of the guest's.
+ * Binds a page table of the guest's, where it is the host that has the tables that
+ * lead to it: by PASID, or of a device's own traffic.
  *
- * Return: 0, or EOPNOTSUPP without VFIO_NESTED_OP_BIND_GUEST_PGTBL.
+ * With VFIO_NESTED_INFO_CACHING_MODE it is software that walks the table, and keeps
+ * a shadow of it that the device uses. See Documentation/userspace-api/vfio-nested.rst
+ * for what that means. Each binding has its own shadow, also of one table.
+ *
+ * What @data holds, by @model:
+ *
+ * - ARM_SMMUV3: in @data[0] the first 64 bits of the guest's context descriptor, as
+ *   the guest wrote it. @base is its TTB0, @input_bits is 64 - T0SZ. The table is one
+ *   of VMSAv8-64 for the lower half (EPD0 0, EPD1 1, AA64 1, V 1) with addresses of up
+ *   to 48 bits; big-endian tables, top bytes that are ignored, and flags that hardware
+ *   sets (HA, HD) are EOPNOTSUPP. The ASID is what @archid of struct vfio_nested_inv
+ *   names.
+ * - INTEL_VTD: in @data[0] IOMMU_VTD_S1_SRE, _EAFE, _WPE of <linux/iommufd.h>. EAFE is
+ *   EOPNOTSUPP; the others are about requests with supervisor privilege, and those are
+ *   refused anyhow. @input_bits is 48 or 57, by the levels of the table. Of what it
+ *   translates, IOVAs of up to @input_bits of struct vfio_nested_info_cap are there.
+ *   There are no tags: @archid is not looked at.
+ *
+ * The rest of @data is 0.
+ *
+ * UNBIND leaves the devices with GPAs, as they were before the first bind.
+ *
+ * Return of BIND: 0, or
+ *
+ * - EBUSY: a device is bound and this is not to replace it, or is being reset;
+ * - EEXIST: another device has @device_id;
+ * - EFAULT: there is no memory at @base;
+ * - EINVAL: values that do not go together, or that the architecture reserves;
+ * - EOPNOTSUPP: without VFIO_NESTED_OP_BIND_GUEST_PGTBL; not of this @model; what
+ *   software does not do; a PASID where there are none;
+ * - ERANGE: a size beyond @input_bits or @output_bits;
+ * - ENOSPC: a table with more translations or more tables than are shadowed; no tag
+ *   of the hardware's left;
+ * - EINTR: the process is being killed; ENOMEM; those of the target;
+ * - EIO, ETIMEDOUT: the hardware does not answer. The device is blocked.
+ *
+ * Return of UNBIND: 0, or
+ *
+ * - ENOENT: none of them is bound;
+ * - EOPNOTSUPP, as above; EBUSY: being reset; EINVAL; ENOMEM; those of the target;
+ * - EIO, ETIMEDOUT: the hardware does not answer. The device is blocked.
  */
 struct vfio_nested_bind_guest_pgtbl {
 	__u32	argsz;
@@ -327,7 +399,7 @@ struct vfio_nested_bind_guest_pgtbl {
 	__u32	pasid;
 	__aligned_u64 base;
 	__u32	input_bits;
-	__u32	reserved;
+	__u32	device_id;
 	__aligned_u64 data[4];
 };
 
@@ -456,7 +528,9 @@ struct vfio_nested_inv {
  *   hardware refused;
  * - E2BIG, EFAULT;
  * - ETIMEDOUT, ENODEV: the hardware does not answer, or is gone;
- * - EINTR: the process is being killed.
+ * - EINTR: the process is being killed;
+ * - ENOSPC, ENOMEM: with VFIO_NESTED_INFO_CACHING_MODE, what can't be shadowed, and
+ *   is now refused to the devices.
  */
 struct vfio_nested_cache_invalidate {
 	__u32	argsz;

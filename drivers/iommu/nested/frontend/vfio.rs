@@ -11,12 +11,16 @@
 //! is the edge: what user space says is checked there, once, and made into types of [`args`] that
 //! cannot be wrong.
 //!
+//! Where hardware does not nest, [`page_table`] gives devices [`shadow`]s of the guest's tables,
+//! that software keeps up to date with the tables and with the memory.
+//!
 //! # Locking
 //!
 //! From the outside to the inside, for one container:
 //!
 //! 1. VFIO's lock of the container's groups
-//! 2. `Container::state`: groups and memory; taken by all that changes one of them
+//! 2. `Container::state`: groups, memory, shadows; taken by all that changes one of them, and hence
+//!    also by invalidations where there are shadows
 //! 3. user memory: arguments are read, and pages pinned, with `state` held
 //! 4. the IOMMU core's group mutex
 //! 5. `Devices::bound`
@@ -39,6 +43,8 @@ mod invalidate;
 mod ioctl;
 mod memory;
 mod msi;
+mod page_table;
+mod shadow;
 mod stage;
 mod target;
 

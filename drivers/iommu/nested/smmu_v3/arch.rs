@@ -16,6 +16,7 @@ pub(crate) mod features;
 pub(crate) mod guest;
 pub(crate) mod invalidate;
 pub(crate) mod ste;
+pub(crate) mod walk;
 
 #[cfg(any(test, CONFIG_KUNIT = "y"))]
 pub(crate) mod samples;

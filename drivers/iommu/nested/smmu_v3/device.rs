@@ -13,7 +13,6 @@ use super::{
     cmdq::CmdQueue,
     evtq::ReadQueue,
     gerror::GlobalErrors,
-    ids::Ids,
     nested::Tenant,
     regs::Regs,
     reset,
@@ -21,6 +20,7 @@ use super::{
     strtab::StreamTable, //
 };
 use crate::{
+    ids::Ids,
     params::{
         nesting_coherency,
         NestingCoherency, //

@@ -24,6 +24,7 @@ use crate::{
         Gather,
         Instance,
         MapRequest,
+        Mapped,
         NewPaging,
         Paging,
         Status,
@@ -91,7 +92,7 @@ pub(crate) struct Domain {
 
 /// Of the page sizes in `all`, those of one granule: the CPU's if there, so that every page of the
 /// kernel's can be mapped, otherwise the largest that is smaller.
-fn one_granule(all: u64) -> usize {
+pub(crate) fn one_granule(all: u64) -> usize {
     // CAST: Page sizes, of less than 64 bits.
     let granules = [PAGE_SIZE as u64, 1 << 16, 1 << 14, 1 << 12];
     let granule = granules
@@ -151,19 +152,19 @@ impl Domain {
             targets,
         )?;
 
-        Ok(NewPaging {
-            pgsize_bitmap: table.pgsize_bitmap(),
-            aperture_end: (1 << table.ias()) - 1,
-            domain: Arc::new(
-                Self {
-                    maintain: purpose == Purpose::NestParent && must_maintain(smmu),
-                    table,
-                    purpose,
-                    _tag: tag,
-                },
-                GFP_KERNEL,
-            )?,
-        })
+        let pgsize_bitmap = table.pgsize_bitmap();
+        let aperture_end = (1 << table.ias()) - 1;
+        let domain = Arc::new(
+            Self {
+                maintain: purpose == Purpose::NestParent && must_maintain(smmu),
+                table,
+                purpose,
+                _tag: tag,
+            },
+            GFP_KERNEL,
+        )?;
+
+        NewPaging::mapped(domain, pgsize_bitmap, aperture_end)
     }
 
     /// The SMMU that the domain is for.
@@ -263,7 +264,7 @@ impl Domain {
 }
 
 /// The widest input address of the kernel's own use.
-const VA_BITS: u32 = 48;
+pub(crate) const VA_BITS: u32 = 48;
 
 /// How many pages are unmapped between one invalidation of the TLB and the next when each is to be
 /// cleaned from the CPU caches afterwards. Their addresses are on the stack.
@@ -276,7 +277,7 @@ fn must_maintain(smmu: &Smmu) -> bool {
     !smmu.features.s2fwb && smmu.coherency == NestingCoherency::Flush
 }
 
-impl Paging for Domain {
+impl Mapped for Domain {
     #[inline]
     fn prepares(&self) -> bool {
         self.maintain
@@ -310,7 +311,9 @@ impl Paging for Domain {
     fn iova_to_phys(&self, iova: usize) -> PhysAddr {
         self.table.iova_to_phys(iova)
     }
+}
 
+impl Paging for Domain {
     fn flush_all(&self) {
         self.targets().invalidate(None);
     }

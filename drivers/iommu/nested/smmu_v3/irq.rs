@@ -15,6 +15,7 @@ use super::{
         },
     },
     streams::{
+        Audience,
         Member,
         Owner, //
     },
@@ -206,10 +207,9 @@ fn handle_event(smmu: &Instance<SmmuV3>, raw: [u64; 4]) {
         }
     }
 
-    let reported = event.for_guest()
-        && owner
-            .as_ref()
-            .is_some_and(|owner| report(owner, &event, raw));
+    let reported = owner
+        .as_ref()
+        .is_some_and(|owner| report(owner, &event, raw));
 
     if !reported {
         smmu.event_limit.run(smmu.dev(), || match owner {
@@ -222,17 +222,29 @@ fn handle_event(smmu: &Instance<SmmuV3>, raw: [u64; 4]) {
 /// Hands `event` of `owner` to its guest, if it belongs to one, `raw` with the device's ID in the
 /// guest. Returns whether it took it.
 fn report(owner: &Owner, event: &Event, raw: [u64; 4]) -> bool {
-    let Some(Member { id, tenant }) = &owner.member else {
+    let Some(Member { id, audience }) = &owner.member else {
         return false;
     };
     // CAST: Checked when the device got its ID.
-    let raw = Event::relabel(raw, *id as u32).map(u64::to_le);
-    let result = tenant.report(*id, &raw);
+    let vsid = *id as u32;
+    let (raw, vmid, result) = match audience {
+        Audience::Guest(tenant) if event.for_guest() => {
+            let raw = Event::relabel(raw, vsid).map(u64::to_le);
+
+            (raw, Some(tenant.vmid), tenant.report(*id, &raw))
+        }
+        Audience::Shadowed(events) if event.for_shadowed() => {
+            let raw = Event::first_stage(Event::relabel(raw, vsid)).map(u64::to_le);
+
+            (raw, None, events.report(*id, &raw))
+        }
+        _ => return false,
+    };
 
     // CAST: The number of the event is the low byte of its record.
     trace::event(
         owner.ep.dev(),
-        Some(tenant.vmid),
+        vmid,
         (u64::from_le(raw[0]) as u8).into(),
         event.address,
         &result,

@@ -30,6 +30,7 @@ use super::{
         Purpose, //
     },
     nested::Guest,
+    streams::Member,
     tlb::{
         Targets,
         Usage, //
@@ -105,6 +106,11 @@ pub(crate) enum Request<'a> {
     Identity,
     /// Translated by the host.
     Paging(&'a Arc<Domain>),
+    /// Translated by the host as its guest would; events are the member's.
+    Shadow {
+        domain: &'a Arc<Domain>,
+        member: Option<Member>,
+    },
     /// Translated by a guest and the host.
     Guest {
         guest: &'a Arc<Guest>,

@@ -28,12 +28,22 @@ use super::{
             VSteKind, //
         },
         invalidate::Range,
+        walk::{
+            self,
+            BadTable,
+            PageTable, //
+        },
     },
     domain::{
+        self,
         Domain,
         Purpose, //
     },
     master::Request,
+    streams::{
+        Audience,
+        Member, //
+    },
     SmmuV3, //
 };
 use crate::{
@@ -47,10 +57,12 @@ use crate::{
         Fault,
         FirstStage,
         GuestDevices,
+        GuestTable,
         Invalidation,
         Reason,
         BLOCK, //
     },
+    common::shadow::Format,
     iommu::{
         Endpoint,
         Instance, //
@@ -137,6 +149,7 @@ impl Backend for SmmuV3 {
     type Command = [u64; 2];
     /// An event record, little-endian.
     type Event = [u64; 4];
+    type PageTable = PageTable;
 
     fn nesting(ep: &Endpoint<Self>) -> bool {
         ep.nesting()
@@ -393,6 +406,72 @@ impl Backend for SmmuV3 {
     fn check_guest_device(ep: &Endpoint<Self>, id: u64) -> Result {
         u32::try_from(id)?;
         ep.only_sid().map(|_| ()).ok_or(EOPNOTSUPP)
+    }
+
+    fn shadow_capabilities(smmu: &Instance<Self>) -> Capabilities {
+        let features = &smmu.features;
+        let smallest = 1u64 << domain::one_granule(features.pgsize_bitmap()).trailing_zeros();
+        // What the SMMU has of its own does not matter, but each page must be one of the host's or
+        // several.
+        let sizes = [
+            (1 << 12, 1 << 12 | 1 << 21 | 1 << 30),
+            (1 << 14, 1 << 14 | 1 << 25),
+            (1 << 16, 1 << 16 | 1 << 29),
+        ];
+        let usable = || sizes.iter().filter(|(granule, _)| *granule >= smallest);
+
+        Capabilities {
+            caching_mode: true,
+            device_caches: false,
+            stalls: false,
+            access_flags: false,
+            dirty_state: false,
+            pgsizes: usable().fold(0, |all, (_, sizes)| all | sizes),
+            granules: usable().fold(0, |all, (granule, _)| all | granule),
+            table_formats: 0,
+            input_bits: match features.s1p {
+                true => features.vax.min(domain::VA_BITS),
+                false => features.oas_bits,
+            }
+            .min(walk::INPUT_BITS),
+            output_bits: walk::OUTPUT_BITS,
+            tag_bits: u16::BITS,
+            pasid_bits: 0,
+        }
+    }
+
+    fn make_page_table(table: &GuestTable, limits: &Capabilities) -> Result<PageTable> {
+        let [descriptor, 0, 0, 0] = table.data else {
+            return Err(EINVAL);
+        };
+        let page_table =
+            PageTable::parse(table.base, table.input_bits, descriptor, limits.input_bits).map_err(
+                |why| match why {
+                    BadTable::Descriptor | BadTable::InputSize | BadTable::Alignment => EINVAL,
+                    BadTable::Range => ERANGE,
+                    BadTable::Unsupported => EOPNOTSUPP,
+                },
+            )?;
+
+        match limits.granules >> page_table.page_bits() & 1 {
+            1 => Ok(page_table),
+            _ => Err(EOPNOTSUPP),
+        }
+    }
+
+    fn attach_shadow(
+        ep: &Endpoint<Self>,
+        shadow: &Arc<Domain>,
+        device: Option<u64>,
+        events: &Arc<dyn EventSink<[u64; 4]>>,
+    ) -> Result {
+        ep.attach(Request::Shadow {
+            domain: shadow,
+            member: device.map(|id| Member {
+                id,
+                audience: Audience::Shadowed(events.clone()),
+            }),
+        })
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     frontend::iommufd,
     iommu::{
+        self,
         bindings,
         Capability,
         Driver,
@@ -25,6 +26,7 @@ use crate::{
         FwSpec,
         Instance,
         NewPaging,
+        NoNested,
         ResvList,
         Target,
         UserData, //
@@ -67,6 +69,7 @@ impl Driver for SmmuV3 {
     type Endpoint = Master;
     type Paging = Domain;
     type Viommu = iommufd::Viommu<Self>;
+    type Nested = NoNested<Self>;
     type HwInfo = HwInfo;
 
     const OWNER: ThisModule = crate::LocalModule::THIS_MODULE;
@@ -76,13 +79,17 @@ impl Driver for SmmuV3 {
         f(&mut SMMUS.lock())
     }
 
+    fn locate(_dev: &Device, spec: Option<FwSpec<'_>>) -> Result<Arc<Instance<Self>>> {
+        iommu::by_firmware(spec)
+    }
+
     fn probe<'a>(
         iommu: &'a Arc<Instance<Self>>,
         hw: &'a Device<Bound>,
         dev: &'a Device,
-        spec: FwSpec<'a>,
+        spec: Option<FwSpec<'a>>,
     ) -> Result<impl PinInit<Master, Error> + 'a> {
-        Master::new(iommu, hw, dev, spec)
+        Master::new(iommu, hw, dev, spec.ok_or(ENODEV)?)
     }
 
     fn added(ep: &Arc<Endpoint<Self>>) -> Result {
@@ -100,6 +107,7 @@ impl Driver for SmmuV3 {
             Capability::EnforceCacheCoherency => ep.canwbs(),
             Capability::NoExec | Capability::DeferredFlush => true,
             Capability::PciAts => ep.ats_capable(),
+            Capability::DirtyTracking | Capability::PreBootProtection => false,
         }
     }
 

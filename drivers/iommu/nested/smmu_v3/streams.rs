@@ -6,7 +6,10 @@ use super::{
     nested::Tenant,
     SmmuV3, //
 };
-use crate::iommu::Endpoint;
+use crate::{
+    backend::EventSink,
+    iommu::Endpoint, //
+};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -17,13 +20,22 @@ use kernel::{
     },
 };
 
+/// Who is told of a device's events.
+#[derive(Clone)]
+pub(crate) enum Audience {
+    /// The guest whose tables the SMMU walks.
+    Guest(Arc<Tenant>),
+    /// The guest whose table the device's domain is a shadow of.
+    Shadowed(Arc<dyn EventSink<[u64; 4]>>),
+}
+
 /// A device as a guest knows it.
 #[derive(Clone)]
 pub(crate) struct Member {
     /// The device's ID in the guest.
     pub(crate) id: u64,
     /// The guest.
-    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) audience: Audience,
 }
 
 /// Whose a StreamID is.

@@ -9,16 +9,22 @@ use super::{
 #[cfg(CONFIG_IOMMU_NESTED_VFIO)]
 use crate::iommu::Instance;
 use crate::{
-    frontend::iommufd::Abi,
+    frontend::iommufd::{
+        Abi,
+        ViommuAbi, //
+    },
     iommu::bindings, //
 };
 use kernel::transmute::AsBytes;
 
 impl Abi for SmmuV3 {
-    const VIOMMU: u32 = bindings::iommu_viommu_type_IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
     const TABLE: u32 = bindings::iommu_hwpt_data_type_IOMMU_HWPT_DATA_ARM_SMMUV3;
     const COMMAND: u32 =
         bindings::iommu_hwpt_invalidate_data_type_IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3;
+}
+
+impl ViommuAbi for SmmuV3 {
+    const VIOMMU: u32 = bindings::iommu_viommu_type_IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
     const EVENT: u32 = bindings::iommu_veventq_type_IOMMU_VEVENTQ_TYPE_ARM_SMMUV3;
 }
 

@@ -12,6 +12,7 @@ use crate::{
         Capabilities,
         ChangedRange,
         FirstStage,
+        GuestTable,
         PasidTable, //
     },
     iommu::{
@@ -150,6 +151,71 @@ impl<O: FromBytes> BindTable<O> {
             id: flag(ID).then_some(raw.device_id),
             replace: flag(REPLACE),
         })
+    }
+}
+
+/// A page table of the guest's to be bound, for traffic without PASID.
+pub(crate) struct BindPageTable {
+    /// The table; without, every access is refused.
+    pub(super) table: Option<GuestTable>,
+    /// The guest's ID of the device.
+    pub(super) id: Option<u64>,
+    /// In the place of another.
+    pub(super) replace: bool,
+}
+
+impl BindPageTable {
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: flags, values that don't go together.
+    /// - [`EOPNOTSUPP`]: another model, or a PASID.
+    pub(super) fn new<B: Abi>(raw: &bindings::vfio_nested_bind_guest_pgtbl) -> Result<Self> {
+        const NO_PASID: u32 = bindings::VFIO_NESTED_PGTBL_NO_PASID;
+        const ID: u32 = bindings::VFIO_NESTED_PGTBL_DEVICE_ID;
+        const REPLACE: u32 = bindings::VFIO_NESTED_PGTBL_REPLACE;
+        const BLOCK: u32 = bindings::VFIO_NESTED_PGTBL_BLOCK;
+        let flag = |flag| raw.flags & flag != 0;
+        let bare = raw.base == 0 && raw.input_bits == 0 && raw.data == [0; 4];
+
+        if raw.flags & !(NO_PASID | ID | REPLACE | BLOCK) != 0
+            || (flag(NO_PASID) && raw.pasid != 0)
+            || (!flag(ID) && raw.device_id != 0)
+            || (flag(BLOCK) && !bare)
+        {
+            return Err(EINVAL);
+        }
+        if raw.model != B::MODEL || !flag(NO_PASID) {
+            return Err(EOPNOTSUPP);
+        }
+        Ok(Self {
+            table: (!flag(BLOCK)).then_some(GuestTable {
+                base: raw.base,
+                input_bits: raw.input_bits,
+                data: raw.data,
+            }),
+            id: flag(ID).then_some(raw.device_id.into()),
+            replace: flag(REPLACE),
+        })
+    }
+
+    /// Checks what says which table is to be unbound: traffic without PASID.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::new`].
+    pub(super) fn check_unbind(raw: &bindings::vfio_nested_bind_guest_pgtbl) -> Result {
+        const NO_PASID: u32 = bindings::VFIO_NESTED_PGTBL_NO_PASID;
+        let bare = raw.model == 0
+            && raw.base == 0
+            && raw.input_bits == 0
+            && raw.device_id == 0
+            && raw.data == [0; 4];
+
+        match raw.flags {
+            NO_PASID if bare && raw.pasid == 0 => Ok(()),
+            0 if bare => Err(EOPNOTSUPP),
+            _ => Err(EINVAL),
+        }
     }
 }
 

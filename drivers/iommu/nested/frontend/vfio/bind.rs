@@ -11,7 +11,10 @@ use super::{
         Container,
         State, //
     },
-    devices::Bound,
+    devices::{
+        Bound,
+        First, //
+    },
     target::Target,
     Abi, //
 };
@@ -25,17 +28,17 @@ use kernel::{
 };
 
 /// A device that is to be switched, and what to.
-struct Switch<B: Backend> {
+pub(super) struct Switch<B: Backend> {
     /// The index of its group.
-    group: usize,
-    ep: Arc<Endpoint<B>>,
-    from: Option<Bound<B>>,
-    to: Option<Bound<B>>,
+    pub(super) group: usize,
+    pub(super) ep: Arc<Endpoint<B>>,
+    pub(super) from: Option<Bound<B>>,
+    pub(super) to: Option<Bound<B>>,
 }
 
 impl<B: Backend> Switch<B> {
     /// The guest's ID of the device afterwards.
-    fn id(&self) -> Option<u64> {
+    pub(super) fn id(&self) -> Option<u64> {
         self.to.as_ref().and_then(|bound| bound.id)
     }
 }
@@ -62,6 +65,34 @@ impl<B: Backend> State<B> {
         });
         // Once it was switched, it does not matter whether a device behind it is being reset.
         result.unwrap_or(all.and(Err(ENODEV)))
+    }
+
+    /// How the devices of a target get to have the second stage only.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOENT`]: they have nothing else.
+    /// - As [`State::devices`].
+    pub(super) fn releases(&self, target: &Target) -> Result<KVec<Switch<B>>> {
+        let mut switches = KVec::new();
+
+        for (group, ep) in self.devices(target)? {
+            if let Some(from) = self.groups[group].devices().bound(&ep) {
+                switches.push(
+                    Switch {
+                        group,
+                        ep,
+                        from: Some(from),
+                        to: None,
+                    },
+                    GFP_KERNEL,
+                )?;
+            }
+        }
+        match switches.is_empty() {
+            false => Ok(switches),
+            true => Err(ENOENT),
+        }
     }
 }
 
@@ -117,33 +148,50 @@ impl<B: Abi> Container<B> {
         if !B::nesting(ep) {
             return Err(EOPNOTSUPP);
         }
-        let table = B::make_table(&stage.guest, &request.stage)?;
-        let old_id = from.and_then(|bound| bound.id);
+        let table = B::make_table(stage.guest()?, &request.stage)?;
 
         if let Some(memory) = B::table_memory(&table) {
             if !state.memory.readable(&memory) {
                 return Err(EFAULT);
             }
         }
-        let id = match request.id.or(old_id) {
+        Ok(Bound {
+            ep: ep.clone(),
+            id: self.device_id(ep, from, request.id, B::needs_device_id(&table))?,
+            first: First::Table(Arc::new(table, GFP_KERNEL_ACCOUNT)?),
+        })
+    }
+
+    /// The guest's ID of a device: what it is to be, or is, or else the hardware's, without which
+    /// it has none unless it `needs` one.
+    ///
+    /// # Errors
+    ///
+    /// - [`EEXIST`]: another device has it.
+    /// - As [`Backend::device_id`] and [`Backend::check_guest_device`].
+    pub(super) fn device_id(
+        &self,
+        ep: &Arc<Endpoint<B>>,
+        from: Option<&Bound<B>>,
+        wanted: Option<u64>,
+        needs: bool,
+    ) -> Result<Option<u64>> {
+        let id = match wanted.or(from.and_then(|bound| bound.id)) {
             Some(id) => Some(id),
             None => match B::device_id(ep) {
                 Ok(id) => Some(id),
-                Err(e) if B::needs_device_id(&table) => return Err(e),
+                Err(e) if needs => return Err(e),
                 Err(_) => None,
             },
         };
+
         if let Some(id) = id {
             B::check_guest_device(ep, id)?;
             if self.routes.taken(id, ep) {
                 return Err(EEXIST);
             }
         }
-        Ok(Bound {
-            ep: ep.clone(),
-            table: Arc::new(table, GFP_KERNEL_ACCOUNT)?,
-            id,
-        })
+        Ok(id)
     }
 
     /// Leaves the devices of a target with the second stage only.
@@ -153,29 +201,16 @@ impl<B: Abi> Container<B> {
     /// As of `VFIO_NESTED_UNBIND_PASID_TABLE`.
     pub(super) fn unbind(&self, target: &Target) -> Result {
         let state = self.state.lock();
-        let mut switches = KVec::new();
 
-        for (group, ep) in state.devices(target)? {
-            if let Some(from) = state.groups[group].devices().bound(&ep) {
-                switches.push(
-                    Switch {
-                        group,
-                        ep,
-                        from: Some(from),
-                        to: None,
-                    },
-                    GFP_KERNEL,
-                )?;
-            }
+        if self.shadows() {
+            return Err(EOPNOTSUPP);
         }
-        if switches.is_empty() {
-            return Err(ENOENT);
-        }
+        let switches = state.releases(target)?;
         self.switch_all(&state, &switches)
     }
 
     /// Switches all devices, or none.
-    fn switch_all(&self, state: &State<B>, switches: &[Switch<B>]) -> Result {
+    pub(super) fn switch_all(&self, state: &State<B>, switches: &[Switch<B>]) -> Result {
         self.routes.reserve(switches.len())?;
         for (done, switch) in switches.iter().enumerate() {
             if let Err(e) = state.switch(switch.group, &switch.ep, &switch.to) {

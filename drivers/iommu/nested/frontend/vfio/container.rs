@@ -15,6 +15,7 @@ use super::{
     },
     ioctl,
     memory::Memory,
+    shadow::Shadow,
     stage::Stage,
     Abi, //
 };
@@ -46,6 +47,8 @@ use kernel::{
 pub(super) struct State<B: Backend> {
     /// The groups. Before the memory: their devices must not have it any more when it goes.
     pub(super) groups: KVec<Group<B>>,
+    /// The shadows of guests' tables. Before the memory, for they lead there.
+    pub(super) shadows: KVec<Shadow<B>>,
     /// The memory.
     pub(super) memory: Memory,
 }
@@ -74,6 +77,7 @@ impl<B: Abi> Container<B> {
                 state <- new_mutex!(
                     State {
                         groups: KVec::new(),
+                        shadows: KVec::new(),
                         memory: Memory::new(),
                     },
                     "Container::state"
@@ -110,6 +114,14 @@ impl<B: Abi> Container<B> {
         let candidate = Candidate::new(group)?;
         if candidate.conflicts(&state.memory)
             || state.doorbells().any(|gpas| candidate.reserves(&gpas))
+        {
+            return Err(EINVAL);
+        }
+        // It is either, for all of the guest's devices.
+        if state
+            .groups
+            .first()
+            .is_some_and(|group| group.stage().nests() != candidate.nests())
         {
             return Err(EINVAL);
         }
@@ -160,6 +172,9 @@ impl<B: Abi> Container<B> {
             .remove(|route| devices.bound(&route.ep).is_some());
         // Blocks the devices.
         drop(group);
+        state
+            .shadows
+            .retain(|shadow| devices.bound(&shadow.ep).is_none());
         if !state
             .groups
             .iter()
@@ -188,7 +203,11 @@ impl<B: Abi> Container<B> {
         if state.doorbells().any(|gpas| gpas.overlaps(&map.range)) {
             return Err(EEXIST);
         }
-        state.memory.map(map, &stages)
+        state.memory.map(map, &stages)?;
+        // What led nowhere may lead there.
+        state.refresh_incomplete().inspect_err(|_| {
+            let _ = state.unmap(&map.range, &stages);
+        })
     }
 
     /// Unmaps memory, and returns how many bytes.
@@ -203,11 +222,34 @@ impl<B: Abi> Container<B> {
         if !unmap.all && !state.aligned(unmap.range.start | unmap.range.size) {
             return Err(EINVAL);
         }
-        state.memory.unmap(&unmap.range, &stages)
+        state.unmap(&unmap.range, &stages)
+    }
+
+    /// Whether the guest's tables are shadowed, for hardware does not walk them.
+    pub(super) fn shadows(&self) -> bool {
+        self.stages.lock().iter().any(|stage| !stage.nests())
     }
 }
 
 impl<B: Backend> State<B> {
+    /// Unmaps and unpins all memory in `range`. Returns how many bytes that were.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: a mapping is only partly in it.
+    fn unmap(&mut self, range: &AddressRange, stages: &[Arc<Stage<B>>]) -> Result<u64> {
+        let taken = self.memory.take(range)?;
+
+        if taken.size() != 0 && !self.refresh_all() {
+            // A device may be able to reach it.
+            taken.keep();
+        }
+        for stage in stages {
+            taken.withdraw(stage);
+        }
+        Ok(taken.size())
+    }
+
     /// The index of a group.
     fn group(&self, group: &client::Group) -> Option<usize> {
         self.groups

@@ -12,7 +12,10 @@ use crate::{
         GuestDevices, //
     },
     iommu::{
-        client::Translation,
+        client::{
+            Space,
+            Translation, //
+        },
         Endpoint,
         Target, //
     },
@@ -27,12 +30,29 @@ use kernel::{
     },
 };
 
+/// A first stage.
+pub(super) enum First<B: Backend> {
+    /// The guest's, that hardware reads.
+    Table(Arc<B::Table>),
+    /// A shadow of the guest's, and of the second stage.
+    Shadow(Arc<Space<B>>),
+}
+
+impl<B: Backend> Clone for First<B> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Table(table) => Self::Table(table.clone()),
+            Self::Shadow(space) => Self::Shadow(space.clone()),
+        }
+    }
+}
+
 /// A device that has a first stage.
 pub(super) struct Bound<B: Backend> {
     /// The device.
     pub(super) ep: Arc<Endpoint<B>>,
     /// Its first stage.
-    pub(super) table: Arc<B::Table>,
+    pub(super) first: First<B>,
     /// What the guest knows the device by, if it has to.
     pub(super) id: Option<u64>,
 }
@@ -41,7 +61,7 @@ impl<B: Backend> Clone for Bound<B> {
     fn clone(&self) -> Self {
         Self {
             ep: self.ep.clone(),
-            table: self.table.clone(),
+            first: self.first.clone(),
             id: self.id,
         }
     }
@@ -101,9 +121,15 @@ impl<B: Backend> Devices<B> {
     }
 
     fn attach_as(&self, ep: &Arc<Endpoint<B>>, bound: Option<&Bound<B>>) -> Result {
-        match bound {
-            Some(bound) => B::attach_guest(ep, &self.stage.guest, &bound.table, bound.id),
-            None => B::attach(ep, Target::Paging(self.stage.space.paging())),
+        let Some(bound) = bound else {
+            return B::attach(ep, Target::Paging(self.stage.space.paging()));
+        };
+
+        match &bound.first {
+            First::Table(table) => B::attach_guest(ep, self.stage.guest()?, table, bound.id),
+            First::Shadow(space) => {
+                B::attach_shadow(ep, space.paging(), bound.id, &self.stage.events)
+            }
         }
     }
 }
@@ -229,6 +255,7 @@ impl<B: Backend> Routes<B> {
 
 /// The devices of a container that are on one stage. What an IOMMU knows a device by is of no use
 /// to another.
+#[cfg_attr(not(CONFIG_ARM64), allow(dead_code))]
 pub(super) struct RoutesOn<'a, B: Backend> {
     routes: &'a Routes<B>,
     stage: &'a Arc<Stage<B>>,

@@ -56,18 +56,25 @@ struct Ring {
 
 impl Ring {
     fn push(&mut self, record: vfio_nested_event) {
-        let depth = self.records.len();
-
-        if self.len == depth {
+        if self.len == self.records.len() {
             self.pop();
         }
-        // PANIC: A remainder of the length, which is not 0.
-        self.records[(self.first + self.len) % depth] = vfio_nested_event {
+        let place = self.place(self.len);
+
+        // PANIC: There are fewer than `records` has room for, which is not 0.
+        self.records[place] = vfio_nested_event {
             sequence: self.next,
             ..record
         };
         self.len += 1;
         self.next = self.next.wrapping_add(1);
+    }
+
+    /// The place `count` after that of the oldest: at most once around.
+    fn place(&self, count: usize) -> usize {
+        let place = self.first + count;
+
+        place.checked_sub(self.records.len()).unwrap_or(place)
     }
 
     /// The oldest record, as it is to be read.
@@ -82,7 +89,7 @@ impl Ring {
 
     /// Forgets the oldest record.
     fn pop(&mut self) {
-        self.first = (self.first + 1) % self.records.len();
+        self.first = self.place(1);
         self.len -= 1;
     }
 

@@ -18,6 +18,7 @@ use crate::{
         self,
         client::{
             Attached,
+            Purpose,
             Reserved,
             ReservedKind,
             Space, //
@@ -25,6 +26,7 @@ use crate::{
         Capability,
         Endpoint, //
     },
+    params,
 };
 use kernel::{
     prelude::*,
@@ -38,6 +40,8 @@ pub(super) struct Candidate<B: Backend> {
     ep: Arc<Endpoint<B>>,
     /// All its devices can be made coherent.
     coherent: bool,
+    /// Hardware walks the tables of a guest that has its devices.
+    nests: bool,
     reserved: KVec<Reserved>,
 }
 
@@ -47,19 +51,17 @@ impl<B: Backend> Candidate<B> {
     /// # Errors
     ///
     /// - [`EINVAL`]: not behind one IOMMU of the back end.
-    /// - [`EOPNOTSUPP`]: a guest can't have a first stage.
     /// - [`EPERM`]: the devices could raise any interrupt.
     /// - [`ENOMEM`]
     pub(super) fn new(group: iommu::client::Group) -> Result<Self> {
         let mut first: Option<Arc<Endpoint<B>>> = None;
         let mut coherent = true;
+        let mut nests = true;
 
         group.for_each(|member| {
             let ep = member.endpoint::<B>().ok_or(EINVAL)?;
 
-            if !B::nesting(&ep) {
-                return Err(EOPNOTSUPP);
-            }
+            nests &= B::nesting(&ep);
             coherent &= B::capable(&ep, Capability::EnforceCacheCoherency);
             match &first {
                 None => first = Some(ep),
@@ -68,13 +70,14 @@ impl<B: Backend> Candidate<B> {
             }
             Ok(())
         })?;
-        if !group.has_isolated_msi() {
+        if !group.has_isolated_msi() && !params::allow_unsafe_interrupts() {
             return Err(EPERM);
         }
         Ok(Self {
             reserved: group.reserved()?,
             ep: first.ok_or(EINVAL)?,
             coherent,
+            nests,
             group,
         })
     }
@@ -85,6 +88,11 @@ impl<B: Backend> Candidate<B> {
             reserved.kind != ReservedKind::Relaxable
                 && range_of(reserved).is_some_and(|range| memory.overlaps(&range))
         })
+    }
+
+    /// Whether hardware walks the guest's tables; otherwise software does.
+    pub(super) fn nests(&self) -> bool {
+        self.nests
     }
 
     /// Whether there can't be a guest's doorbell at `gpas`.
@@ -105,15 +113,25 @@ impl<B: Backend> Candidate<B> {
     /// - As [`Space::new`] and [`Stage::new`].
     pub(super) fn new_stage(&self, events: Arc<dyn EventSink<B::Event>>) -> Result<Arc<Stage<B>>> {
         let mut space = None;
+        let purpose = match self.nests {
+            true => Purpose::Parent,
+            false => Purpose::Plain,
+        };
 
         // Not for `ep`: it may have gone meanwhile.
         self.group.for_each(|member| {
             if space.is_none() {
-                space = Some(Space::new(member)?);
+                space = Some(Space::new(member, purpose)?);
             }
             Ok(())
         })?;
-        Stage::new(self.ep.iommu(), space.ok_or(ENODEV)?, self.coherent, events)
+        Stage::new(
+            self.ep.iommu(),
+            space.ok_or(ENODEV)?,
+            self.coherent,
+            self.nests,
+            events,
+        )
     }
 
     /// Attaches the group to the second stage.

@@ -34,11 +34,8 @@ use kernel::{
     transmute::AsBytes, //
 };
 
-/// The ops that there are. PASID tables are the guest's, so there is nothing of the host's to bind
-/// or to ask for.
-const OPS: u32 = bindings::VFIO_NESTED_OP_BIND_PASID_TABLE
-    | bindings::VFIO_NESTED_OP_CACHE_INVALIDATE
-    | bindings::VFIO_NESTED_OP_EVENT_FD;
+/// The ops that there are anyhow.
+const OPS: u32 = bindings::VFIO_NESTED_OP_CACHE_INVALIDATE | bindings::VFIO_NESTED_OP_EVENT_FD;
 
 /// The offset of the first capability: right behind the structure.
 const START: usize = size_of::<vfio_iommu_type1_info>();
@@ -198,15 +195,26 @@ fn without(ranges: &[vfio_iova_range], hole: &AddressRange) -> Result<KVec<vfio_
 fn put_nesting<B: Abi>(chain: &mut Chain, state: &State<B>, stages: &[Arc<Stage<B>>]) -> Result {
     let Some(all) = stages
         .iter()
-        .map(|stage| B::capabilities(&stage.iommu))
+        .map(|stage| stage.capabilities())
         .reduce(common)
     else {
         return Ok(());
     };
-    let msi = state.groups.iter().all(|group| group.host_window.is_some());
-    let mut flags = bindings::VFIO_NESTED_INFO_INV_GENERIC | bindings::VFIO_NESTED_INFO_INV_MODEL;
+    // Either hardware walks the guest's tables, all of them, or software does.
+    let nests = stages.iter().all(|stage| stage.nests());
+    let msi = nests && state.groups.iter().all(|group| group.host_window.is_some());
+    let mut flags = bindings::VFIO_NESTED_INFO_INV_GENERIC;
+    let mut ops = OPS;
 
+    ops |= match nests {
+        true => bindings::VFIO_NESTED_OP_BIND_PASID_TABLE,
+        false => bindings::VFIO_NESTED_OP_BIND_GUEST_PGTBL,
+    };
+    if msi {
+        ops |= bindings::VFIO_NESTED_OP_BIND_MSI;
+    }
     for (set, flag) in [
+        (nests, bindings::VFIO_NESTED_INFO_INV_MODEL),
         (all.caching_mode, bindings::VFIO_NESTED_INFO_CACHING_MODE),
         (all.device_caches, bindings::VFIO_NESTED_INFO_DEV_IOTLB),
         (all.stalls, bindings::VFIO_NESTED_INFO_STALL),
@@ -223,12 +231,7 @@ fn put_nesting<B: Abi>(chain: &mut Chain, state: &State<B>, stages: &[Arc<Stage<
         header: vfio_info_cap_header::default(),
         flags,
         model: B::MODEL,
-        ops: if msi {
-            OPS | bindings::VFIO_NESTED_OP_BIND_MSI
-        } else {
-            OPS
-        }
-        .into(),
+        ops: ops.into(),
         pgsizes: all.pgsizes,
         granules: all.granules,
         pasid_table_formats: all.table_formats,

@@ -6,6 +6,10 @@
 //! while a device is being bound or unbound gets either; neither leaves something stale, for what
 //! is not bound caches nothing but with the guest's tag, and the tag's contents are invalidated in
 //! all second stages, bound or not.
+//!
+//! Where tables are shadowed, an invalidation brings the shadows up to date, for which memory must
+//! stay as it is: then they do take the container's lock. There are no other caches: those of
+//! devices are kept coherent with the shadow by the kernel.
 
 use super::{
     args::{
@@ -71,7 +75,10 @@ impl<B: Abi> Container<B> {
             bindings::vfio_nested_model_VFIO_NESTED_MODEL_NONE => {
                 self.invalidate_any(&stages, &entries, &mut done)
             }
-            model if model == B::MODEL => self.invalidate_own(&stages, &entries, &mut done),
+            // What is shadowed has nothing that the hardware's commands are about.
+            model if model == B::MODEL && !self.shadows() => {
+                self.invalidate_own(&stages, &entries, &mut done)
+            }
             _ => Err(EOPNOTSUPP),
         });
 
@@ -107,10 +114,16 @@ impl<B: Abi> Container<B> {
         raw: &bindings::vfio_nested_inv,
     ) -> Result {
         let first = stages.first().ok_or(ENODEV)?;
-        let request = Invalidate::new(raw, &B::capabilities(&first.iommu))?;
+        let request = Invalidate::new(raw, &first.capabilities())?;
 
         if let Some(id) = request.device {
             self.routes.stage_of(id).ok_or(ENOENT)?;
+        }
+        if !first.nests() {
+            return match request.caches.iotlb {
+                true => self.refresh_shadows(request.tag, request.range().map(|range| range.iovas)),
+                false => Ok(()),
+            };
         }
         if request.caches.pasid {
             self.on_devices(stages, &request, |device| Invalidation::PasidEntries {
@@ -126,7 +139,7 @@ impl<B: Abi> Container<B> {
             };
 
             for stage in stages {
-                B::invalidate_any(&stage.guest, &what, &self.routes.on(stage))?;
+                B::invalidate_any(stage.guest()?, &what, &self.routes.on(stage))?;
             }
         }
         if request.caches.device {
@@ -149,11 +162,11 @@ impl<B: Abi> Container<B> {
         if let Some(id) = request.device {
             let stage = self.routes.stage_of(id).ok_or(ENOENT)?;
 
-            return B::invalidate_any(&stage.guest, &what(id), &self.routes.on(&stage));
+            return B::invalidate_any(stage.guest()?, &what(id), &self.routes.on(&stage));
         }
         for stage in stages {
             for id in self.routes.ids(stage)? {
-                match B::invalidate_any(&stage.guest, &what(id), &self.routes.on(stage)) {
+                match B::invalidate_any(stage.guest()?, &what(id), &self.routes.on(stage)) {
                     // Unbound meanwhile, and nothing is cached any more.
                     Err(e) if e == EIO && self.routes.stage_of(id).is_none() => (),
                     result => result?,
@@ -201,7 +214,9 @@ impl<B: Abi> Container<B> {
         commands: &mut [B::Command],
     ) -> Result<(), Failed> {
         if let [stage] = stages {
-            return B::invalidate(&stage.guest, commands, &self.routes.on(stage));
+            let guest = stage.guest().map_err(|error| Failed { done: 0, error })?;
+
+            return B::invalidate(guest, commands, &self.routes.on(stage));
         }
         for (done, command) in commands.iter().enumerate() {
             self.invalidate_one(stages, command)
@@ -222,7 +237,7 @@ impl<B: Abi> Container<B> {
             // The back end writes to what it is given.
             let mut copy = [*command];
 
-            B::invalidate(&stage.guest, &mut copy, &self.routes.on(stage))
+            B::invalidate(stage.guest()?, &mut copy, &self.routes.on(stage))
                 .map_err(|failed| failed.error)?;
         }
         Ok(())

@@ -5,6 +5,7 @@
 use super::{
     args::{
         BindMsi,
+        BindPageTable,
         BindTable,
         MapDma,
         UnmapDma, //
@@ -55,10 +56,16 @@ pub(super) fn ioctl<B: Abi>(this: &Container<B>, number: u32, arg: usize) -> Res
             no_flags(raw.flags | raw.reserved)?;
             return this.events.open(raw.depth);
         }
-        // Of hardware that has no PASID tables of guests'.
-        cmd::BIND_GUEST_PGTBL | cmd::UNBIND_GUEST_PGTBL | cmd::PASID_ALLOC | cmd::PASID_FREE => {
-            Err(EOPNOTSUPP)
+        // For hardware that walks no tables of guests'.
+        cmd::BIND_GUEST_PGTBL | cmd::UNBIND_GUEST_PGTBL if !this.shadows() => Err(EOPNOTSUPP),
+        cmd::BIND_GUEST_PGTBL => bind_page_table(this, arg),
+        cmd::UNBIND_GUEST_PGTBL => {
+            let raw: bindings::vfio_nested_bind_guest_pgtbl = user::read(arg)?;
+
+            BindPageTable::check_unbind(&raw)?;
+            this.unbind_page_table(&Target::read(&raw.target)?)
         }
+        cmd::PASID_ALLOC | cmd::PASID_FREE => Err(EOPNOTSUPP),
         _ => Err(ENOTTY),
     }
     .map(|()| 0)
@@ -96,6 +103,13 @@ fn bind<B: Abi>(this: &Container<B>, arg: usize) -> Result {
     let request = BindTable::new::<B>(&raw)?;
 
     this.bind(&target, &request)
+}
+
+fn bind_page_table<B: Abi>(this: &Container<B>, arg: usize) -> Result {
+    let raw: bindings::vfio_nested_bind_guest_pgtbl = user::read(arg)?;
+    let target = Target::read(&raw.target)?;
+
+    this.bind_page_table(&target, &BindPageTable::new::<B>(&raw)?)
 }
 
 fn bind_msi<B: Abi>(this: &Container<B>, arg: usize) -> Result {

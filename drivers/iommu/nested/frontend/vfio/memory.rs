@@ -14,10 +14,12 @@ use crate::{
     iommu::client::Access,
     vfio::memory::{
         Accounted,
-        Pinned, //
+        Pinned,
+        PinnedPage, //
     },
 };
 use kernel::{
+    io::PhysAddr,
     page::PAGE_SIZE,
     pr_err_once,
     prelude::*,
@@ -186,16 +188,12 @@ impl Memory {
         Ok(())
     }
 
-    /// Unmaps and unpins all that is mapped in `range`. Returns how many bytes that were.
+    /// Takes all that is mapped in `range` out. It stays pinned, and mapped in the stages.
     ///
     /// # Errors
     ///
     /// - [`EINVAL`]: a mapping is only partly in it.
-    pub(super) fn unmap<B: Backend>(
-        &mut self,
-        range: &AddressRange,
-        stages: &[Arc<Stage<B>>],
-    ) -> Result<u64> {
+    pub(super) fn take(&mut self, range: &AddressRange) -> Result<Self> {
         let cut = |gpa: u64| {
             self.at_or_below(gpa).is_some_and(|mapping| {
                 mapping.range.overlaps(range) && !range.contains(&mapping.range)
@@ -205,23 +203,64 @@ impl Memory {
         if cut(range.start) || cut(range.last()) {
             return Err(EINVAL);
         }
-        let mut unmapped = 0;
+        let mut taken = Self::new();
 
         while let Some(start) = self.first_from(range.start) {
             if start > range.last() {
                 break;
             }
-            let Some(mapping) = self.mappings.remove(&start) else {
+            let Some(node) = self.mappings.remove_node(&start) else {
                 break;
             };
 
-            for stage in stages {
-                mapping.unmap_from(stage);
-            }
-            unmapped += mapping.range.size;
+            taken.mappings.insert(node);
             self.available += 1;
         }
-        Ok(unmapped)
+        Ok(taken)
+    }
+
+    /// In bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.mappings
+            .values()
+            .map(|mapping| mapping.range.size)
+            .sum()
+    }
+
+    /// Keeps all of it pinned for good.
+    pub(super) fn keep(&self) {
+        for mapping in self.mappings.values() {
+            mapping.pages.keep();
+        }
+    }
+
+    /// The first part of `range` that is one mapping's, and what devices may do there.
+    pub(super) fn first_in(&self, range: &AddressRange) -> Option<(AddressRange, Access)> {
+        let mapping = match self.at_or_below(range.start) {
+            Some(mapping) if mapping.range.overlaps(range) => mapping,
+            _ => self.mappings.get(&self.first_from(range.start)?)?,
+        };
+        let start = mapping.range.start.max(range.start);
+        let last = mapping.range.last().min(range.last());
+        let size = last.checked_sub(start)?.checked_add(1)?;
+
+        Some((AddressRange::new(start, size)?, mapping.access))
+    }
+
+    /// Where `gpa` is (HPA), and how many bytes are contiguous from there on, if it is mapped.
+    pub(super) fn at(&self, gpa: u64) -> Option<(PhysAddr, u64)> {
+        let mapping = self.at_or_below(gpa)?;
+
+        mapping.pages.at(gpa - mapping.range.start)
+    }
+
+    /// The page that has `gpa` in it, if devices may read there.
+    pub(super) fn page(&self, gpa: u64) -> Option<PinnedPage<'_>> {
+        let mapping = self
+            .at_or_below(gpa)
+            .filter(|mapping| mapping.access.read)?;
+
+        mapping.pages.page(gpa - mapping.range.start)
     }
 
     /// Where the first mapping from `gpa` on starts.

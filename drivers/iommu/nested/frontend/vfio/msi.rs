@@ -195,6 +195,7 @@ impl<B: Abi> Container<B> {
             let space = &group.stage().space;
             let input_bits = B::capabilities(&group.stage().iommu).input_bits;
 
+            group.stage().guest()?;
             group.host_window.ok_or(EOPNOTSUPP)?;
             if msi.gpas.last() > space.last()
                 || msi.iovas.last().checked_shr(input_bits).unwrap_or(0) != 0

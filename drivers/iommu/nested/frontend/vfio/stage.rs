@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Second stages: a container's memory for the devices behind one IOMMU.
+//!
+//! Where hardware does not nest there is the same table of GPAs, which a device uses that has no
+//! first stage, and which no guest context is on.
 
 use crate::{
     backend::{
         Backend,
+        Capabilities,
         EventSink, //
     },
     iommu::{
@@ -32,23 +36,33 @@ struct Doorbell {
     users: usize,
 }
 
+/// The doorbells of a stage.
+struct Doorbells<B: Backend> {
+    pages: KVec<Doorbell>,
+    /// The shadows of the guest's tables, that have all of them, too.
+    shadows: KVec<Arc<Space<B>>>,
+}
+
 /// A second stage, and the hardware's context of the guest on it.
 #[pin_data]
 pub(super) struct Stage<B: Backend> {
-    /// The context. Before its second stage.
-    pub(super) guest: Arc<B::Guest>,
+    /// The context, if hardware nests. Before its second stage.
+    guest: Option<Arc<B::Guest>>,
     /// The second stage, GPA to HPA.
     pub(super) space: Space<B>,
     /// The IOMMU.
     pub(super) iommu: Arc<Instance<B>>,
     /// All devices on it can be made coherent, and are.
     pub(super) coherent: bool,
+    /// Who takes the events of its devices.
+    pub(super) events: Arc<dyn EventSink<B::Event>>,
     #[pin]
-    doorbells: Mutex<KVec<Doorbell>>,
+    doorbells: Mutex<Doorbells<B>>,
 }
 
 impl<B: Backend> Stage<B> {
-    /// The empty `space` as a second stage on `iommu`, of whose guest `events` takes the events.
+    /// The empty `space` as a second stage on `iommu`, of whose guest `events` takes the events;
+    /// with a guest context if it `nests`.
     ///
     /// # Errors
     ///
@@ -59,6 +73,7 @@ impl<B: Backend> Stage<B> {
         iommu: &Arc<Instance<B>>,
         space: Space<B>,
         coherent: bool,
+        nests: bool,
         events: Arc<dyn EventSink<B::Event>>,
     ) -> Result<Arc<Self>> {
         // VFIO tells KVM that such devices are coherent.
@@ -66,11 +81,21 @@ impl<B: Backend> Stage<B> {
 
         Arc::pin_init(
             try_pin_init!(Self {
-                guest: B::new_guest(iommu, space.paging(), events)?,
+                guest: match nests {
+                    true => Some(B::new_guest(iommu, space.paging(), events.clone())?),
+                    false => None,
+                },
                 space,
                 iommu: iommu.clone(),
                 coherent,
-                doorbells <- new_mutex!(KVec::new(), "Stage::doorbells"),
+                events,
+                doorbells <- new_mutex!(
+                    Doorbells {
+                        pages: KVec::new(),
+                        shadows: KVec::new(),
+                    },
+                    "Stage::doorbells"
+                ),
             }),
             GFP_KERNEL_ACCOUNT,
         )
@@ -81,6 +106,62 @@ impl<B: Backend> Stage<B> {
         Arc::ptr_eq(&self.iommu, iommu) && self.coherent == coherent
     }
 
+    /// Whether hardware walks the guest's tables.
+    pub(super) fn nests(&self) -> bool {
+        self.guest.is_some()
+    }
+
+    /// The guest context.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: there is none.
+    pub(super) fn guest(&self) -> Result<&Arc<B::Guest>> {
+        self.guest.as_ref().ok_or(EOPNOTSUPP)
+    }
+
+    /// What there is for the guest.
+    pub(super) fn capabilities(&self) -> Capabilities {
+        match self.nests() {
+            true => B::capabilities(&self.iommu),
+            false => {
+                let all = B::shadow_capabilities(&self.iommu);
+
+                Capabilities {
+                    output_bits: all
+                        .output_bits
+                        .min(u64::BITS - self.space.last().leading_zeros()),
+                    ..all
+                }
+            }
+        }
+    }
+
+    /// Has the doorbells appear in `shadow`, too, where they are in the host's window.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    /// - [`EEXIST`]: something else is there.
+    pub(super) fn add_shadow(&self, shadow: &Arc<Space<B>>) -> Result {
+        let mut doorbells = self.doorbells.lock();
+
+        doorbells.shadows.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        for page in doorbells.pages.iter() {
+            shadow.map_doorbell(page.gpa, page.doorbell, PAGE_SIZE as u64)?;
+        }
+        doorbells.shadows.push(shadow.clone(), GFP_KERNEL_ACCOUNT)?;
+        Ok(())
+    }
+
+    /// Forgets about a shadow, which goes.
+    pub(super) fn remove_shadow(&self, shadow: &Arc<Space<B>>) {
+        self.doorbells
+            .lock()
+            .shadows
+            .retain(|there| !Arc::ptr_eq(there, shadow));
+    }
+
     /// Has the page at `doorbell` (HPA) appear at `gpa`, for one more group.
     ///
     /// # Errors
@@ -89,17 +170,27 @@ impl<B: Backend> Stage<B> {
     /// - [`ENOMEM`], and [`EINVAL`] beyond the second stage.
     pub(super) fn map_doorbell(&self, gpa: u64, doorbell: PhysAddr) -> Result {
         let mut doorbells = self.doorbells.lock();
+        let Doorbells { pages, shadows } = &mut *doorbells;
 
-        if let Some(there) = doorbells.iter_mut().find(|there| there.gpa == gpa) {
+        if let Some(there) = pages.iter_mut().find(|there| there.gpa == gpa) {
             if there.doorbell != doorbell {
                 return Err(EEXIST);
             }
             there.users += 1;
             return Ok(());
         }
-        doorbells.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        pages.reserve(1, GFP_KERNEL_ACCOUNT)?;
         self.space.map_doorbell(gpa, doorbell, PAGE_SIZE as u64)?;
-        doorbells.push(
+        for (done, shadow) in shadows.iter().enumerate() {
+            if let Err(e) = shadow.map_doorbell(gpa, doorbell, PAGE_SIZE as u64) {
+                for shadow in &shadows[..done] {
+                    shadow.unmap(gpa, PAGE_SIZE as u64);
+                }
+                self.space.unmap(gpa, PAGE_SIZE as u64);
+                return Err(e);
+            }
+        }
+        pages.push(
             Doorbell {
                 gpa,
                 doorbell,
@@ -113,14 +204,18 @@ impl<B: Backend> Stage<B> {
     /// Undoes one [`Self::map_doorbell`].
     pub(super) fn unmap_doorbell(&self, gpa: u64) {
         let mut doorbells = self.doorbells.lock();
-        let Some(there) = doorbells.iter_mut().find(|there| there.gpa == gpa) else {
+        let Doorbells { pages, shadows } = &mut *doorbells;
+        let Some(there) = pages.iter_mut().find(|there| there.gpa == gpa) else {
             return;
         };
 
         there.users -= 1;
         if there.users == 0 {
+            for shadow in shadows.iter() {
+                shadow.unmap(gpa, PAGE_SIZE as u64);
+            }
             self.space.unmap(gpa, PAGE_SIZE as u64);
-            doorbells.retain(|there| there.gpa != gpa);
+            pages.retain(|there| there.gpa != gpa);
         }
     }
 }

@@ -261,9 +261,24 @@ impl Event {
         own && !self.stage2 && !self.stall
     }
 
+    /// Whether a guest is to be told whose page table the stream's domain is a shadow of: what is
+    /// not, or not so, in the shadow, and hence in the guest's table.
+    pub(crate) fn for_shadowed(&self) -> bool {
+        matches!(self.id, EventId::Translation | EventId::Permission)
+            && self.class == Class::Input
+            && !self.stall
+    }
+
+    /// The record of an event that is [`Event::for_shadowed`] as a guest expects it, who has a
+    /// first stage only, whatever stage the shadow is.
+    pub(crate) const fn first_stage(mut raw: [u64; 4]) -> [u64; 4] {
+        S2.set(&mut raw, 0);
+        raw
+    }
+
     /// The record for a guest that knows the stream as `vsid`.
     ///
-    /// Of an event that is [`Event::for_guest`], word 3 is unknown: the architecture defines an IPA
+    /// Of an event that is for a guest, word 3 is unknown: the architecture defines an IPA
     /// for faults of stage 2 only. It is cleared.
     pub(crate) const fn relabel(mut raw: [u64; 4], vsid: u32) -> [u64; 4] {
         SID.set(&mut raw, vsid as u64);

@@ -18,11 +18,18 @@ use crate::{
                 Ste, //
             },
         },
-        streams::Member, //
+        domain::Domain,
+        streams::{
+            Audience,
+            Member, //
+        },
     },
     trace,
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// How a [`Request`] is met.
 struct Plan {
@@ -114,15 +121,8 @@ impl Master {
             ),
             Request::Blocked => plan(Attachment::Blocked, Ste::abort(), false),
             Request::Identity => plan(Attachment::Identity, Ste::bypass(features), false),
-            Request::Paging(domain) => {
-                let ats = self.ats_capable;
-                let ste = match domain.stage2() {
-                    Some((stage2, vmid)) => Ste::stage2(features, &stage2, vmid, ats),
-                    None => Ste::stage1(features, cdtab, S1dss::Ssid0, ats),
-                };
-
-                plan(Attachment::Paging(domain.clone()), ste, ats)
-            }
+            Request::Paging(domain) => self.plan_paging(domain, None),
+            Request::Shadow { domain, member } => self.plan_paging(domain, member),
             Request::Guest {
                 guest,
                 vste,
@@ -139,7 +139,7 @@ impl Master {
                 let ats = wanted && self.ats_capable;
                 let member = device.map(|id| Member {
                     id,
-                    tenant: guest.tenant().clone(),
+                    audience: Audience::Guest(guest.tenant().clone()),
                 });
                 let ste = Ste::nested(features, vste, &stage2, guest.vmid(), ats);
                 let [word0, word1, ..] = *ste.words();
@@ -153,6 +153,22 @@ impl Master {
                 }
             }
         })
+    }
+
+    fn plan_paging(&self, domain: &Arc<Domain>, member: Option<Member>) -> Plan {
+        let features = &self.smmu.features;
+        let ats = self.ats_capable;
+        let ste = match domain.stage2() {
+            Some((stage2, vmid)) => Ste::stage2(features, &stage2, vmid, ats),
+            None => Ste::stage1(features, self.cdtab.config(), S1dss::Ssid0, ats),
+        };
+
+        Plan {
+            attachment: Attachment::Paging(domain.clone()),
+            ste,
+            ats,
+            member,
+        }
     }
 
     /// Whether what is planned uses the very translations that are in use, and in the same way.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! ASIDs and VMIDs: the tags of cached translations.
+//! The tags of cached translations, whatever the hardware calls them.
 //!
 //! The rule that makes reuse safe: nothing is cached under a tag that is free. Whoever gives one
 //! back has invalidated it before.
@@ -12,8 +12,8 @@ use kernel::{
     sync::Mutex, //
 };
 
-/// The free and used IDs of one kind of one SMMU. ID 0 is never given out: VMID 0 is that of all
-/// StreamIDs without a second stage.
+/// The free and used IDs of one kind of one IOMMU. ID 0 is never given out: hardware tags with it
+/// what has none.
 #[pin_data]
 pub(crate) struct Ids {
     /// How many IDs the hardware tells apart.
@@ -36,7 +36,7 @@ impl Ids {
 
             Ok(try_pin_init!(Self {
                 count,
-                pool <- new_mutex!(pool, "smmu_v3::Ids"),
+                pool <- new_mutex!(pool, "Ids::pool"),
             }? Error))
         })
     }

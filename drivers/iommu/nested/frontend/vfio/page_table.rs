@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Giving devices a page table of the guest's that software walks, and taking it away.
+//!
+//! To the rest it is a first stage as any other, that is a [shadow](super::shadow).
+
+use super::{
+    args::BindPageTable,
+    bind::Switch,
+    container::{
+        Container,
+        State, //
+    },
+    devices::{
+        Bound,
+        First, //
+    },
+    shadow::Shadow,
+    target::Target,
+    Abi, //
+};
+use crate::{
+    backend::{
+        AddressRange,
+        GuestTable, //
+    },
+    common::shadow::Format,
+    iommu::{
+        client::{
+            Purpose,
+            Space, //
+        },
+        Endpoint, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+impl<B: Abi> State<B> {
+    /// A shadow of `table` for a device, up to date, beside `others` that are not in use yet.
+    fn new_shadow(
+        &self,
+        group: usize,
+        ep: &Arc<Endpoint<B>>,
+        table: Option<&GuestTable>,
+        others: &[Shadow<B>],
+    ) -> Result<Shadow<B>> {
+        let group = &self.groups[group];
+        let stage = group.stage();
+        let table = match table {
+            Some(table) => Some(B::make_page_table(table, &stage.capabilities())?),
+            None => None,
+        };
+
+        if let Some(table) = &table {
+            let entry = AddressRange::new(table.root(), size_of::<u64>() as u64).ok_or(ERANGE)?;
+
+            if !self.memory.readable(&entry) {
+                return Err(EFAULT);
+            }
+        }
+        let mut space = None;
+        group.attached.for_each(|member| {
+            if member
+                .endpoint::<B>()
+                .is_some_and(|found| Arc::ptr_eq(&found, ep))
+            {
+                space = Some(Space::new(member, Purpose::Plain)?);
+            }
+            Ok(())
+        })?;
+        let mut shadow = Shadow::new(ep, stage, space.ok_or(ENODEV)?, table, group.holes())?;
+        let room = others.iter().fold(self.room(), |room, other| {
+            room.saturating_sub(other.count())
+        });
+
+        shadow.refresh(&self.memory, room, 0, u64::MAX)?;
+        Ok(shadow)
+    }
+}
+
+impl<B: Abi> Container<B> {
+    /// Gives the devices of a target a page table.
+    ///
+    /// # Errors
+    ///
+    /// As of `VFIO_NESTED_BIND_GUEST_PGTBL`.
+    pub(super) fn bind_page_table(&self, target: &Target, request: &BindPageTable) -> Result {
+        let mut state = self.state.lock();
+        let devices = state.devices(target)?;
+        let mut switches = KVec::with_capacity(devices.len(), GFP_KERNEL)?;
+        let mut shadows = KVec::with_capacity(devices.len(), GFP_KERNEL)?;
+
+        if request.id.is_some() && devices.len() != 1 {
+            return Err(EINVAL);
+        }
+        for (group, ep) in devices {
+            let from = state.groups[group].devices().bound(&ep);
+
+            if from.is_some() && !request.replace {
+                return Err(EBUSY);
+            }
+            let id = self.device_id(&ep, from.as_ref(), request.id, false)?;
+            if id.is_some() && switches.iter().any(|other: &Switch<B>| other.id() == id) {
+                return Err(EEXIST);
+            }
+            let shadow = state.new_shadow(group, &ep, request.table.as_ref(), &shadows)?;
+            let to = Bound {
+                ep: ep.clone(),
+                first: First::Shadow(shadow.space().clone()),
+                id,
+            };
+
+            shadows.push(shadow, GFP_KERNEL)?;
+            switches.push(
+                Switch {
+                    group,
+                    ep,
+                    from,
+                    to: Some(to),
+                },
+                GFP_KERNEL,
+            )?;
+        }
+        state.shadows.reserve(shadows.len(), GFP_KERNEL_ACCOUNT)?;
+        self.switch_all(&state, &switches)?;
+        state.forget_shadows(&switches);
+        for shadow in shadows {
+            // There is room: reserved above.
+            let _ = state.shadows.push_within_capacity(shadow);
+        }
+        Ok(())
+    }
+
+    /// Leaves the devices of a target with GPAs.
+    ///
+    /// # Errors
+    ///
+    /// As of `VFIO_NESTED_UNBIND_GUEST_PGTBL`.
+    pub(super) fn unbind_page_table(&self, target: &Target) -> Result {
+        let mut state = self.state.lock();
+        let switches = state.releases(target)?;
+
+        self.switch_all(&state, &switches)?;
+        state.forget_shadows(&switches);
+        Ok(())
+    }
+
+    /// Brings the shadows up to date with what the guest has changed: of all tables or those with
+    /// `tag`, of a range of IOVAs or all.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Shadow::refresh`].
+    pub(super) fn refresh_shadows(&self, tag: Option<u32>, iovas: Option<AddressRange>) -> Result {
+        let (first, last) = iovas.map_or((0, u64::MAX), |iovas| (iovas.start, iovas.last()));
+
+        self.state.lock().refresh_tagged(tag, first, last)
+    }
+}
+
+impl<B: Abi> State<B> {
+    /// Drops the shadows that devices had before they were switched.
+    fn forget_shadows(&mut self, switches: &[Switch<B>]) {
+        self.shadows.retain(|shadow| {
+            !switches
+                .iter()
+                .any(|switch| Arc::ptr_eq(&switch.ep, &shadow.ep))
+        });
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory: pages that come and go, and whose addresses are never used again.
+
+use super::shared::Shared;
+use core::cell::Cell;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// Words in a page.
+const WORDS: usize = 512;
+/// Where the first page is (HPA).
+const BASE: u64 = 0x1_0000_0000;
+/// From one page to the next. Between them is nothing, so that who leaves a page is noticed.
+const STRIDE: u64 = 0x2000;
+
+/// A page of 4 KiB.
+pub(crate) struct Frame {
+    address: u64,
+    live: Cell<bool>,
+    words: KVec<Cell<u64>>,
+}
+
+impl Frame {
+    /// Where it is (HPA).
+    pub(crate) fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// Loads a word.
+    pub(crate) fn load(&self, word: usize) -> u64 {
+        self.words[word].get()
+    }
+
+    /// Stores a word.
+    pub(crate) fn store(&self, word: usize, value: u64) {
+        self.words[word].set(value);
+    }
+
+    /// Gives it back.
+    pub(crate) fn free(&self) {
+        self.live.set(false);
+    }
+}
+
+/// All pages.
+pub(crate) struct Memory {
+    frames: Shared<KVec<Arc<Frame>>>,
+    /// Accesses of the unit to pages that were freed.
+    gone: Cell<u32>,
+    /// How many pages there are left, if that is limited.
+    left: Cell<Option<u32>>,
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self {
+            frames: Shared::new(KVec::new()),
+            gone: Cell::new(0),
+            left: Cell::new(None),
+        }
+    }
+
+    /// Lets this many more pages be allocated. `None`: any number.
+    pub(crate) fn limit(&self, pages: Option<u32>) {
+        self.left.set(pages);
+    }
+
+    /// A zeroed page.
+    pub(crate) fn allocate(&self) -> Result<Arc<Frame>> {
+        match self.left.get() {
+            Some(0) => return Err(ENOMEM),
+            left => self.left.set(left.map(|n| n - 1)),
+        }
+
+        let mut frames = self.frames.borrow_mut();
+        let mut words = KVec::with_capacity(WORDS, GFP_KERNEL)?;
+
+        for _ in 0..WORDS {
+            words.push(Cell::new(0), GFP_KERNEL)?;
+        }
+
+        let frame = Arc::new(
+            Frame {
+                // CAST: usize is at most 64 bits.
+                address: BASE + frames.len() as u64 * STRIDE,
+                live: Cell::new(true),
+                words,
+            },
+            GFP_KERNEL,
+        )?;
+
+        frames.push(frame.clone(), GFP_KERNEL)?;
+        Ok(frame)
+    }
+
+    /// The page at an address (HPA), freed or not.
+    fn frame(&self, address: u64) -> Option<Arc<Frame>> {
+        let offset = address.checked_sub(BASE)?;
+
+        if offset % STRIDE >= 4096 {
+            return None;
+        }
+        // CAST: Nearly; what is too large is not there.
+        Some(
+            self.frames
+                .borrow()
+                .get((offset / STRIDE) as usize)?
+                .clone(),
+        )
+    }
+
+    /// Whether there is a page at an address (HPA) that was not freed.
+    pub(crate) fn is_live(&self, address: u64) -> bool {
+        self.frame(address).is_some_and(|frame| frame.live.get())
+    }
+
+    /// How many pages are in use.
+    pub(crate) fn live(&self) -> usize {
+        let frames = self.frames.borrow();
+
+        frames.iter().filter(|frame| frame.live.get()).count()
+    }
+
+    /// How often the unit went to a page that was freed.
+    pub(crate) fn gone(&self) -> u32 {
+        self.gone.get()
+    }
+
+    /// The unit's read of the word at an address (HPA). `None`: nothing is there.
+    pub(crate) fn read(&self, address: u64) -> Option<u64> {
+        let frame = self.frame(address)?;
+
+        if !frame.live.get() {
+            self.gone.set(self.gone.get() + 1);
+            return None;
+        }
+        // CAST: Below 512.
+        Some(frame.load((address % 4096 / 8) as usize))
+    }
+
+    /// The unit's write of the word at an address (HPA), where it has read before.
+    pub(crate) fn write(&self, address: u64, value: u64) {
+        match self.frame(address) {
+            // CAST: Below 512.
+            Some(frame) if frame.live.get() => frame.store((address % 4096 / 8) as usize, value),
+            _ => self.gone.set(self.gone.get() + 1),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver's logic on the model: what devices get before, during and after each change, and
+//! what becomes of that when an invalidation is missing.
+
+mod host;
+mod mutation;
+mod queue;
+mod random;
+mod records;
+mod switches;
+
+use super::{
+    faults::Reason,
+    Config,
+    Model, //
+};
+use crate::vtd::hw::Registers;

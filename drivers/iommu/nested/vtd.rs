@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Intel Virtualization Technology for Directed I/O (VT-d), in scalable mode.
+//!
+//! [`arch`] is what the architecture says: formats, encodings, validation; it touches no hardware.
+//! The driver's logic is generic over a unit's registers and memory ([`hw`]), so that it runs on a
+//! model of the hardware as well: [`bringup`], [`qi`], [`tables`], [`pasids`], and on top of them
+//! [`flush`] (what is cached, and how to invalidate it) and [`switch`] (from one translation to
+//! another).
+//! The rest is for the hardware: [`mmio`], [`unit`], [`domain`] with its [`targets`], [`master`] (a
+//! device behind a unit and what it is attached to) and [`nested`] (a guest's use). [`firmware`]
+//! says which devices are behind which unit; [`ops`] and [`uapi`] connect all that with the IOMMU
+//! core and with user space.
+//!
+//! # Locking
+//!
+//! From the outside to the inside:
+//!
+//! 1. the IOMMU core's group mutex
+//! 2. `Unit::devices`, then `Master::state`
+//! 3. `Unit::tables`, `Unit::guests`, `Members::all`, `Ids`'
+//! 4. `Targets::users` (spinlock, interrupts off)
+//! 5. `Unit::queue` (spinlock, interrupts off)
+
+pub(crate) mod arch;
+pub(crate) mod bringup;
+mod debugfs;
+pub(crate) mod domain;
+pub(crate) mod drivers;
+mod faults;
+mod firmware;
+pub(crate) mod flush;
+pub(crate) mod hw;
+pub(crate) mod master;
+pub(crate) mod mmio;
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+pub(crate) mod model;
+pub(crate) mod nested;
+pub(crate) mod ops;
+pub(crate) mod pasids;
+mod probe;
+pub(crate) mod qi;
+pub(crate) mod regs;
+pub(crate) mod slot;
+pub(crate) mod switch;
+pub(crate) mod tables;
+pub(crate) mod targets;
+pub(crate) mod uapi;
+pub(crate) mod unit;
+
+/// The driver, as a type.
+pub(crate) enum Vtd {}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What may have cached a domain's translations, and how to invalidate that (section 6.5).
+//!
+//! The unit caches translations of a first stage by DID and PASID, those of a second stage by DID,
+//! and what a guest's first stage makes of a second one by the guest's own DID and the PASID. A
+//! device that uses ATS caches them as well: its cache is filled from the unit's, and is therefore
+//! invalidated after that.
+
+use super::{
+    arch::{
+        caps::Features,
+        descriptor::{
+            Descriptor,
+            DeviceTlb,
+            Drain, //
+        },
+        range::{
+            Block,
+            ORDER_ALL, //
+        },
+    },
+    qi::RUN_MAX,
+    slot::Invalidate,
+    switch::OWN, //
+};
+use kernel::prelude::*;
+
+/// What cached translations are found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tag {
+    /// Those of a first stage.
+    First { did: u16, pasid: u32 },
+    /// Those of a second stage.
+    Second { did: u16 },
+    /// Those of a guest, of which the domain is the second stage.
+    Guest { did: u16 },
+    /// Untranslated ones.
+    PassThrough { did: u16, pasid: u32 },
+}
+
+impl Tag {
+    /// What invalidates everything with this tag.
+    pub(crate) fn all(self, features: &Features) -> Descriptor {
+        self.everything(features.drain)
+    }
+
+    fn everything(self, drain: Drain) -> Descriptor {
+        match self {
+            Self::First { did, pasid } | Self::PassThrough { did, pasid } => {
+                Descriptor::pasid_iotlb_pasid(did, pasid)
+            }
+            Self::Second { did } | Self::Guest { did } => Descriptor::iotlb_domain(did, drain),
+        }
+    }
+
+    /// Whether translations of a PASID have the tag.
+    fn is_of(self, wanted: Option<u32>) -> bool {
+        match (self, wanted) {
+            (Self::First { pasid, .. }, Some(wanted)) => pasid == wanted,
+            _ => true,
+        }
+    }
+}
+
+/// What invalidates a block of what a device has cached itself: of a PASID or, without, of its own
+/// traffic.
+fn device(device: DeviceTlb, pasid: Option<u32>, block: Block) -> Descriptor {
+    match pasid {
+        Some(pasid) => Descriptor::pasid_device_tlb(device, pasid, block),
+        None => Descriptor::device_tlb(device, block),
+    }
+}
+
+/// How a device uses a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// What the unit caches by.
+    pub(crate) tag: Tag,
+    /// The device's own cache, and the PASID that it uses the domain with.
+    pub(crate) device: Option<(DeviceTlb, Option<u32>)>,
+}
+
+/// The users of a domain.
+pub(crate) struct Users {
+    /// Each tag, and how many use it.
+    tags: KVec<(Tag, u32)>,
+    devices: KVec<(DeviceTlb, Option<u32>)>,
+    /// The largest block of one invalidation; `None` if the unit takes no pages.
+    max_order: Option<u32>,
+    drain: Drain,
+}
+
+impl Users {
+    /// Nobody, on a unit of such features.
+    pub(crate) const fn new(features: &Features) -> Self {
+        Self {
+            tags: KVec::new(),
+            devices: KVec::new(),
+            max_order: features.max_order,
+            drain: features.drain,
+        }
+    }
+
+    /// Whether there is room for one more to [`join`](Self::join).
+    pub(crate) fn has_room(&self) -> bool {
+        self.tags.capacity() > self.tags.len() && self.devices.capacity() > self.devices.len()
+    }
+
+    /// Moves all into vectors with more room.
+    pub(crate) fn take_room(&mut self, room: &mut Room) {
+        for tag in self.tags.iter() {
+            // Can't fail: there is room.
+            let _ = room.tags.push_within_capacity(*tag);
+        }
+        for device in self.devices.iter() {
+            let _ = room.devices.push_within_capacity(*device);
+        }
+        core::mem::swap(&mut self.tags, &mut room.tags);
+        core::mem::swap(&mut self.devices, &mut room.devices);
+    }
+
+    /// How much there has to be in a [`Room`] for one more.
+    pub(crate) fn wanted(&self) -> usize {
+        self.tags.len().max(self.devices.len()) + 1
+    }
+
+    /// Adds a user, before the unit is told to use the domain. There is [room](Self::has_room).
+    pub(crate) fn join(&mut self, usage: &Usage) {
+        match self.tags.iter_mut().find(|(tag, _)| *tag == usage.tag) {
+            Some((_, count)) => *count += 1,
+            None => {
+                let _ = self.tags.push_within_capacity((usage.tag, 1));
+            }
+        }
+        if let Some(device) = usage.device {
+            let _ = self.devices.push_within_capacity(device);
+        }
+    }
+
+    /// Removes a user, after the unit was told to use something else.
+    pub(crate) fn leave(&mut self, usage: &Usage) {
+        if let Some(device) = usage.device {
+            if let Some(i) = self.devices.iter().position(|there| *there == device) {
+                let _ = self.devices.remove(i);
+            }
+        }
+        if let Some(i) = self.tags.iter().position(|(tag, _)| *tag == usage.tag) {
+            self.tags[i].1 -= 1;
+            if self.tags[i].1 == 0 {
+                let _ = self.tags.remove(i);
+            }
+        }
+    }
+
+    /// Invalidates what is cached of the pages in `block`, or of everything, for one PASID or all.
+    /// With `leaf`, only entries of the last level have changed. Returns when it is complete.
+    ///
+    /// # Errors
+    ///
+    /// Those of `unit`, the first; the rest is invalidated even so.
+    pub(crate) fn invalidate(
+        &self,
+        unit: &impl Invalidate,
+        pasid: Option<u32>,
+        block: Option<Block>,
+        leaf: bool,
+    ) -> Result {
+        let block = block.filter(|block| block.order < ORDER_ALL);
+        let fits = |block: &Block| self.max_order.is_some_and(|max| block.order <= max);
+        let mut batch = Batch::new(unit);
+        let mut guests = false;
+
+        for &(tag, _) in self.tags.iter().filter(|(tag, _)| tag.is_of(pasid)) {
+            batch.push(match (tag, block) {
+                (Tag::First { did, pasid }, Some(block)) => {
+                    Descriptor::pasid_iotlb_page(did, pasid, block, leaf)
+                }
+                (Tag::Second { did }, Some(block)) if fits(&block) => {
+                    Descriptor::iotlb_page(did, block, leaf, self.drain)
+                }
+                // What a guest has made of a page is cached by the guest's addresses.
+                _ => tag.everything(self.drain),
+            });
+            guests |= matches!(tag, Tag::Guest { .. });
+        }
+        if !self.devices.is_empty() {
+            batch.flush();
+        }
+        for &(there, of) in self.devices.iter() {
+            if pasid.is_none() || pasid == Some(of.unwrap_or(OWN)) {
+                // So is what a device of a guest has.
+                batch.push(device(
+                    there,
+                    of,
+                    block.filter(|_| !guests).unwrap_or(Block::ALL),
+                ));
+            }
+        }
+        batch.finish()
+    }
+}
+
+/// Vectors for more users.
+pub(crate) struct Room {
+    tags: KVec<(Tag, u32)>,
+    devices: KVec<(DeviceTlb, Option<u32>)>,
+}
+
+impl Room {
+    /// No room.
+    pub(crate) const fn new() -> Self {
+        Self {
+            tags: KVec::new(),
+            devices: KVec::new(),
+        }
+    }
+
+    /// Makes room for that many. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn grow(&mut self, wanted: usize) -> Result {
+        self.tags.reserve(wanted, GFP_KERNEL)?;
+        self.devices.reserve(wanted, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Whether there is room for that many.
+    pub(crate) fn holds(&self, wanted: usize) -> bool {
+        self.tags.capacity() >= wanted && self.devices.capacity() >= wanted
+    }
+}
+
+/// Descriptors that are carried out as many at a time as the queue takes.
+pub(crate) struct Batch<'a, U: Invalidate> {
+    unit: &'a U,
+    descriptors: [Descriptor; RUN_MAX],
+    len: usize,
+    /// The first error. Later descriptors are issued even so: it is better to have dropped most of
+    /// what is stale than some of it.
+    status: Result,
+}
+
+impl<'a, U: Invalidate> Batch<'a, U> {
+    /// No descriptors.
+    pub(crate) fn new(unit: &'a U) -> Self {
+        Self {
+            unit,
+            descriptors: [Descriptor::fence(); RUN_MAX],
+            len: 0,
+            status: Ok(()),
+        }
+    }
+
+    /// Adds one.
+    pub(crate) fn push(&mut self, descriptor: Descriptor) {
+        if self.len == RUN_MAX {
+            self.flush();
+        }
+        self.descriptors[self.len] = descriptor;
+        self.len += 1;
+    }
+
+    /// Returns when all so far are complete.
+    pub(crate) fn flush(&mut self) {
+        let Some(descriptors) = self.descriptors.get(..self.len).filter(|d| !d.is_empty()) else {
+            return;
+        };
+        let result = self.unit.invalidate(descriptors);
+
+        self.len = 0;
+        if self.status.is_ok() {
+            self.status = result;
+        }
+    }
+
+    /// Returns when all are complete, with the first error.
+    pub(crate) fn finish(mut self) -> Result {
+        self.flush();
+        self.status
+    }
+}

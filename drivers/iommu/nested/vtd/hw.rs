@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the driver's logic needs of a machine: one remapping unit, and memory that it reads.
+//!
+//! The logic is generic over this, so that it runs on hardware and, unchanged, on a model of it.
+
+use kernel::prelude::*;
+
+/// Where memory comes from that a unit reads, and writes if it is told to.
+pub(crate) trait Memory {
+    /// Such memory.
+    type Page: Page;
+
+    /// A zeroed page of 4 KiB. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    fn page(&self) -> Result<Self::Page>;
+}
+
+/// The registers of a unit.
+pub(crate) trait Registers {
+    /// Reads a 32-bit register. All ones if the unit is gone.
+    fn read32(&self, offset: usize) -> u32;
+
+    /// Reads a 64-bit register. All ones if the unit is gone.
+    fn read64(&self, offset: usize) -> u64;
+
+    /// Writes a 32-bit register, after all that was stored in memory before.
+    fn write32(&self, offset: usize, value: u32);
+
+    /// Writes a 64-bit register, after all that was stored in memory before.
+    fn write64(&self, offset: usize, value: u64);
+
+    /// To be called between two looks at what the unit does, with how many there were. Any context.
+    ///
+    /// # Errors
+    ///
+    /// - [`ETIMEDOUT`]: it has been too long.
+    fn pause(&self, looks: u32) -> Result;
+}
+
+/// A page of 4 KiB, 512 words, that a unit reads. Freed when dropped: not while the unit uses it.
+pub(crate) trait Page {
+    /// Where it is (HPA).
+    fn address(&self) -> u64;
+
+    /// Loads a word, as software or the unit last stored it.
+    fn load(&self, word: usize) -> u64;
+
+    /// Stores a word, at once, after all that was stored before. When it returns, the unit's walks
+    /// see it.
+    fn store(&self, word: usize, value: u64);
+}

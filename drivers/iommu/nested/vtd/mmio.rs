@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The hardware: registers and memory of a unit.
+
+use super::hw::{
+    Memory,
+    Page,
+    Registers, //
+};
+use crate::iommu::{
+    cache,
+    Table, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    io::{
+        mem::{
+            DevresIoMem,
+            IoMem, //
+        },
+        Io, //
+    },
+    platform,
+    prelude::*,
+    processor::cpu_relax,
+    sync::{
+        barrier::{
+            dma_mb,
+            Write, //
+        },
+        Arc, //
+    },
+    time::{
+        delay::udelay,
+        Delta, //
+    },
+};
+
+/// Size in bytes of the registers that every unit has at fixed places.
+const SIZE: usize = 0x1000;
+
+/// Words of a page.
+const WORDS_LOG2: u32 = 9;
+
+/// Looks before there are pauses between them.
+const EAGER_LOOKS: u32 = 1000;
+
+/// The pause, in microseconds, and how many there are: a second.
+const PAUSE: i64 = 10;
+const PAUSES: u32 = 100_000;
+
+/// The mapped registers of a unit.
+///
+/// May outlive the binding of the driver to the device: there are all ones to be read then, and
+/// writes have no effect.
+pub(crate) struct Mmio {
+    io: DevresIoMem<SIZE>,
+}
+
+impl Mmio {
+    /// Maps the registers of `pdev`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: it has none.
+    /// - [`EINVAL`]: the region is too small.
+    pub(crate) fn new(pdev: &platform::Device<Bound>) -> Result<Arc<Self>> {
+        let io = pdev
+            .io_request_by_index(0)
+            .ok_or(ENODEV)?
+            .iomap_sized::<SIZE>()?
+            .into_devres()?;
+
+        Ok(Arc::new(Self { io }, GFP_KERNEL)?)
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&IoMem<'_, SIZE>) -> R) -> Option<R> {
+        self.io.try_access_with(|io| f(io))
+    }
+}
+
+impl Registers for Mmio {
+    fn read32(&self, offset: usize) -> u32 {
+        self.with(|io| io.try_read32(offset).unwrap_or(u32::MAX))
+            .unwrap_or(u32::MAX)
+    }
+
+    fn read64(&self, offset: usize) -> u64 {
+        self.with(|io| io.try_read64(offset).unwrap_or(u64::MAX))
+            .unwrap_or(u64::MAX)
+    }
+
+    fn write32(&self, offset: usize, value: u32) {
+        // Without the device there is nobody to tell.
+        let _ = self.with(|io| io.try_write32(value, offset));
+    }
+
+    fn write64(&self, offset: usize, value: u64) {
+        let _ = self.with(|io| io.try_write64(value, offset));
+    }
+
+    fn pause(&self, looks: u32) -> Result {
+        if looks < EAGER_LOOKS {
+            cpu_relax();
+        } else if looks < EAGER_LOOKS + PAUSES {
+            udelay(Delta::from_micros(PAUSE));
+        } else {
+            return Err(ETIMEDOUT);
+        }
+        Ok(())
+    }
+}
+
+/// Memory for a unit whose driver is being bound or is in use.
+pub(crate) struct DmaMemory<'a> {
+    /// The unit's device.
+    pub(crate) dev: &'a Device<Bound>,
+    /// The unit sees what is in the CPU's caches.
+    pub(crate) coherent: bool,
+}
+
+impl Memory for DmaMemory<'_> {
+    type Page = DmaPage;
+
+    fn page(&self) -> Result<DmaPage> {
+        let table = Table::zeroed(self.dev, WORDS_LOG2)?;
+
+        if !self.coherent {
+            cache::clean_inval_poc(table.address(), size_of::<u64>() << WORDS_LOG2);
+        }
+        Ok(DmaPage {
+            table,
+            coherent: self.coherent,
+        })
+    }
+}
+
+/// A page that a unit reads.
+pub(crate) struct DmaPage {
+    table: Table<1>,
+    coherent: bool,
+}
+
+impl Page for DmaPage {
+    fn address(&self) -> u64 {
+        self.table.address()
+    }
+
+    fn load(&self, word: usize) -> u64 {
+        // PANIC: A page has as many words as there are indices into it.
+        self.table.entry(word).map_or(0, |entry| entry.load(0))
+    }
+
+    fn store(&self, word: usize, value: u64) {
+        // What the word points to is visible before it is.
+        dma_mb(Write);
+        if let Ok(entry) = self.table.entry(word) {
+            entry.store(0, value);
+        }
+        if !self.coherent {
+            let address = self.table.address() + (word * size_of::<u64>()) as u64;
+
+            cache::clean_inval_poc(address, size_of::<u64>());
+        }
+    }
+}

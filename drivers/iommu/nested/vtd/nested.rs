@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A guest's own use of a unit: the back end of nested translation.
+//!
+//! The unit tags what it caches of a first stage with DID and PASID, not with the device, and two
+//! devices may use two tables without a PASID: each device that is on a guest's second stage has a
+//! DID of its own there ([`super::master`]).
+
+use super::{
+    arch::{
+        fault::{
+            Reason as FaultReason,
+            Record,
+            Request, //
+        },
+        range::Block,
+        stage1::{
+            BadInvalidation,
+            BadStage1,
+            Invalidation as Changed,
+            RawInvalidation,
+            RawStage1,
+            Stage1, //
+        },
+        walk::{
+            BadTable,
+            PageTable, //
+        },
+    },
+    domain::{
+        Domain,
+        Purpose, //
+    },
+    faults::Sink,
+    master::Attachment,
+    targets::Targets,
+    Vtd, //
+};
+use crate::{
+    backend::{
+        Access,
+        AddressRange,
+        Backend,
+        Capabilities,
+        EventSink,
+        Failed,
+        Fault,
+        FirstStage,
+        GuestDevices,
+        GuestTable,
+        Invalidation,
+        Reason, //
+    },
+    iommu::{
+        Endpoint,
+        Instance, //
+    },
+    trace,
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+
+/// A guest context: a second stage, and what was cached of all first stages on it.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Guest {
+    parent: Arc<Domain>,
+    tenant: Arc<Tenant>,
+    #[pin]
+    targets: Targets,
+}
+
+/// What may outlive a guest context: what it has had done, and who takes its events.
+pub(crate) struct Tenant {
+    events: Sink,
+    /// Invalidations that were carried out.
+    pub(crate) commands: Atomic<u64>,
+    /// Calls that came to one which was refused.
+    pub(crate) refused: Atomic<u64>,
+    /// Events that were handed over.
+    pub(crate) reported: Atomic<u64>,
+}
+
+impl EventSink<[u64; 2]> for Tenant {
+    fn report(&self, device: u64, event: &[u64; 2]) -> Result {
+        self.events.report(device, event)?;
+        self.reported.fetch_add(1, Relaxed);
+        Ok(())
+    }
+}
+
+impl Guest {
+    /// The second stage.
+    pub(crate) fn parent(&self) -> &Domain {
+        &self.parent
+    }
+
+    /// What may have cached the guest's own translations.
+    pub(crate) fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    fn invalidate_one(&self, raw: &[u64; 3]) -> Result {
+        let [address, pages, flags] = raw.map(u64::from_le);
+        let changed = Changed::parse(&RawInvalidation {
+            address,
+            pages,
+            // CAST: The halves.
+            flags: flags as u32,
+            reserved: (flags >> 32) as u32,
+        });
+        let (block, leaf) = match changed {
+            Ok(Changed::Nothing) => return Ok(()),
+            Ok(Changed::Everything) => (None, false),
+            Ok(Changed::Pages { first, last, leaf }) => (Some(Block::around(first, last)), leaf),
+            Err(BadInvalidation::Unknown) => return Err(EOPNOTSUPP),
+            Err(BadInvalidation::Range) => return Err(EINVAL),
+        };
+
+        self.targets.invalidate(None, block, leaf)
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Guest {
+    fn drop(self: Pin<&mut Self>) {
+        self.parent
+            .unit()
+            .guests
+            .lock()
+            .retain(|tenant| !Arc::ptr_eq(tenant, &self.tenant));
+    }
+}
+
+/// The bits of the lower half of addresses, of tables of four levels.
+const LOWER_HALF: u32 = 47;
+/// The bits of an address in a first-stage table.
+const GPA_BITS: u32 = 52;
+
+/// As iommufd's header documents it.
+fn errno(why: BadStage1) -> Error {
+    match why {
+        BadStage1::Unknown => EOPNOTSUPP,
+        BadStage1::Unsupported | BadStage1::Width | BadStage1::Address => EINVAL,
+    }
+}
+
+impl Backend for Vtd {
+    type Guest = Guest;
+    type Table = Stage1;
+    /// `struct iommu_hwpt_vtd_s1`.
+    type RawTable = [u64; 3];
+    /// PASID tables are the host's.
+    type TableOptions = [u8; 8];
+    /// `struct iommu_hwpt_vtd_s1_invalidate`.
+    type Command = [u64; 3];
+    /// A fault recording register.
+    type Event = [u64; 2];
+    type PageTable = PageTable;
+
+    fn nesting(ep: &Endpoint<Self>) -> bool {
+        ep.iommu().features.nested
+    }
+
+    fn new_guest(
+        iommu: &Instance<Self>,
+        parent: &Arc<Domain>,
+        events: Arc<dyn EventSink<[u64; 2]>>,
+    ) -> Result<Arc<Guest>> {
+        let unit = parent.unit();
+
+        if parent.purpose() != Purpose::NestParent || !core::ptr::eq(iommu, &**unit) {
+            return Err(EINVAL);
+        }
+        let tenant = Arc::new(
+            Tenant {
+                events,
+                commands: Atomic::new(0),
+                refused: Atomic::new(0),
+                reported: Atomic::new(0),
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?;
+
+        let listed = tenant.clone();
+        let guest = Arc::pin_init(
+            try_pin_init!(Guest {
+                parent: parent.clone(),
+                tenant,
+                targets <- Targets::new(unit),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )?;
+
+        // From here on, dropping it undoes everything.
+        unit.guests.lock().push(listed, GFP_KERNEL_ACCOUNT)?;
+        Ok(guest)
+    }
+
+    fn parse_table(guest: &Guest, raw: [u64; 3]) -> Result<Stage1> {
+        let [flags, table, width] = raw.map(u64::from_le);
+
+        let raw = RawStage1 {
+            flags,
+            table,
+            // CAST: The halves.
+            addr_width: width as u32,
+            reserved: (width >> 32) as u32,
+        };
+        let unit = guest.parent.unit();
+
+        Stage1::parse(&raw, &unit.features, guest.parent.address_bits()).map_err(errno)
+    }
+
+    fn capabilities(unit: &Instance<Self>) -> Capabilities {
+        let features = &unit.features;
+
+        Capabilities {
+            // Hardware that walks the guest's tables does not cache what is not there: but what CM
+            // stands for is a unit that does.
+            caching_mode: features.caching_mode,
+            device_caches: features.device_tlb,
+            stalls: false,
+            access_flags: true,
+            dirty_state: true,
+            pgsizes: features.first_stage_pages(),
+            granules: 1 << 12,
+            table_formats: 0,
+            input_bits: features.first_stage_shape().bits,
+            output_bits: features.second_stage_shape().bits,
+            tag_bits: 0,
+            pasid_bits: features.pasid_bits,
+        }
+    }
+
+    /// The guest has no PASID tables here.
+    fn make_table(_guest: &Guest, _stage: &FirstStage<[u8; 8]>) -> Result<Stage1> {
+        Err(EOPNOTSUPP)
+    }
+
+    fn table_memory(table: &Stage1) -> Option<AddressRange> {
+        AddressRange::new(table.table(), 1 << 12)
+    }
+
+    fn needs_device_id(_table: &Stage1) -> bool {
+        false
+    }
+
+    fn attach_guest(
+        ep: &Endpoint<Self>,
+        guest: &Arc<Guest>,
+        table: &Stage1,
+        device: Option<u64>,
+    ) -> Result {
+        ep.attach_for(
+            Attachment::Guest(guest.clone(), *table),
+            device,
+            guest.tenant.clone(),
+        )
+    }
+
+    fn attach_shadow(
+        ep: &Endpoint<Self>,
+        shadow: &Arc<Domain>,
+        device: Option<u64>,
+        events: &Sink,
+    ) -> Result {
+        ep.attach_for(Attachment::Paging(shadow.clone()), device, events.clone())
+    }
+
+    fn attach_guest_pasid(
+        ep: &Endpoint<Self>,
+        hw: &Device<Bound>,
+        guest: &Arc<Guest>,
+        table: &Stage1,
+        pasid: u32,
+    ) -> Result {
+        ep.attach_pasid(hw, pasid, Attachment::Guest(guest.clone(), *table))
+    }
+
+    fn invalidate(
+        guest: &Guest,
+        commands: &mut [[u64; 3]],
+        _devices: &impl GuestDevices<Self>,
+    ) -> Result<(), Failed> {
+        let mut done = 0;
+        let result = commands.iter().try_for_each(|command| {
+            guest.invalidate_one(command)?;
+            done += 1;
+            Ok(())
+        });
+
+        guest.tenant.commands.fetch_add(done as u64, Relaxed);
+        if result.is_err() {
+            guest.tenant.refused.fetch_add(1, Relaxed);
+        }
+        // CAST: A block of commands.
+        trace::invalidate(None, 0, commands.len() as u32, done as u32, &result);
+        result.map_err(|error| Failed { done, error })
+    }
+
+    fn command_device(_command: &[u64; 3]) -> Option<u64> {
+        None
+    }
+
+    fn invalidate_any(
+        guest: &Guest,
+        what: &Invalidation,
+        _devices: &impl GuestDevices<Self>,
+    ) -> Result {
+        match what {
+            Invalidation::Translations { tag, range } => {
+                let block = range
+                    .as_ref()
+                    .map(|range| Block::around(range.iovas.start, range.iovas.last()));
+                let leaf = range.as_ref().is_some_and(|range| range.leaf);
+
+                guest.targets.invalidate(*tag, block, leaf)
+            }
+            // PASID entries are the host's, and a device's cache goes with the unit's.
+            Invalidation::PasidEntries { .. } | Invalidation::DeviceCache { .. } => Ok(()),
+        }
+    }
+
+    fn describe(event: &[u64; 2]) -> Fault {
+        let Some(record) = Record::decode(event.map(u64::from_le)) else {
+            return Fault {
+                reason: Reason::Unknown,
+                pasid: None,
+                access: None,
+            };
+        };
+
+        Fault {
+            reason: match record.reason {
+                FaultReason::FirstAbsent
+                | FaultReason::SecondAbsent
+                | FaultReason::NotWritableThere
+                | FaultReason::NotReadableThere => Reason::Translation,
+                FaultReason::FirstTooLarge
+                | FaultReason::NotCanonical
+                | FaultReason::HostTooLarge
+                | FaultReason::SecondTooLarge => Reason::AddressSize,
+                FaultReason::NotUser
+                | FaultReason::NotExecutable
+                | FaultReason::NotWritable
+                | FaultReason::NotReadable
+                | FaultReason::NoSupervisor => Reason::Permission,
+                FaultReason::PasidTooLarge => Reason::BadPasid,
+                FaultReason::DirectoryAbsent | FaultReason::PasidAbsent => Reason::BadPasidEntry,
+                _ => Reason::Unknown,
+            },
+            pasid: record.pasid,
+            access: record.reason.is_translation().then_some(Access {
+                address: record.address,
+                write: matches!(record.request, Request::Write | Request::Atomic),
+                execute: record.execute,
+                privileged: record.privileged,
+            }),
+        }
+    }
+
+    fn device_id(ep: &Endpoint<Self>) -> Result<u64> {
+        Ok(ep.rid().into())
+    }
+
+    fn check_guest_device(_ep: &Endpoint<Self>, id: u64) -> Result {
+        u16::try_from(id).map(|_| ()).map_err(|_| EINVAL)
+    }
+
+    fn shadow_capabilities(unit: &Instance<Self>) -> Capabilities {
+        let features = &unit.features;
+        let shape = match features.first_stage {
+            true => features.first_stage_shape(),
+            false => features.second_stage_shape(),
+        };
+
+        Capabilities {
+            caching_mode: true,
+            device_caches: false,
+            stalls: false,
+            access_flags: false,
+            dirty_state: false,
+            pgsizes: 1 << 12 | 1 << 21 | 1 << 30,
+            granules: 1 << 12,
+            table_formats: 0,
+            // Of a table's addresses, the lower half is translated.
+            input_bits: shape.bits.min(LOWER_HALF),
+            output_bits: GPA_BITS,
+            tag_bits: 0,
+            pasid_bits: 0,
+        }
+    }
+
+    fn make_page_table(table: &GuestTable, limits: &Capabilities) -> Result<PageTable> {
+        let [flags, 0, 0, 0] = table.data else {
+            return Err(EINVAL);
+        };
+
+        PageTable::parse(table.base, table.input_bits, flags, limits.output_bits).map_err(|why| {
+            match why {
+                BadTable::Flags | BadTable::Width | BadTable::Alignment => EINVAL,
+                BadTable::Range => ERANGE,
+                BadTable::Unsupported => EOPNOTSUPP,
+            }
+        })
+    }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! VT-d as a driver of the IOMMU core.
+
+use super::{
+    domain::{
+        Domain,
+        Purpose, //
+    },
+    firmware,
+    master::{
+        Attachment,
+        Master, //
+    },
+    uapi::HwInfo,
+    unit::Unit,
+    Vtd, //
+};
+use crate::{
+    frontend::iommufd,
+    iommu::{
+        bindings,
+        Capability,
+        DefaultDomain,
+        Driver,
+        Endpoint,
+        FwSpec,
+        Instance,
+        NewPaging,
+        NoViommu,
+        PciEndpoint,
+        ResvList,
+        Target,
+        UserData, //
+    },
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    module::ModuleMetadata,
+    prelude::*,
+    sync::Arc,
+    ThisModule, //
+};
+
+/// Where interrupts are messages to (architecture's Interrupt Address Range): never translated.
+const INTERRUPTS: u64 = 0xfee0_0000;
+const INTERRUPTS_SIZE: usize = 0x10_0000;
+
+kernel::sync::global_lock! {
+    /// The registered units. Initialised by [`init`].
+    // SAFETY: The module's initialisation calls `init()` before it registers a driver.
+    unsafe(uninit) static UNITS: Mutex<KVec<Arc<Instance<Vtd>>>> = KVec::new();
+}
+
+/// Makes the list of units usable.
+///
+/// # Safety
+///
+/// To be called exactly once, before any unit is probed.
+pub(crate) unsafe fn init() {
+    // SAFETY: By this function's requirement.
+    unsafe { UNITS.init() };
+}
+
+/// Takes a device out of the list of those in use.
+fn forget(ep: &Endpoint<Vtd>) {
+    ep.iommu()
+        .devices
+        .lock()
+        .retain(|there| !core::ptr::eq(&**there, ep));
+}
+
+impl Driver for Vtd {
+    type Instance = Unit;
+    type Endpoint = Master;
+    type Paging = Domain;
+    type Viommu = NoViommu<Self>;
+    type Nested = iommufd::Nested<Self>;
+    type HwInfo = HwInfo;
+
+    const OWNER: ThisModule = crate::LocalModule::THIS_MODULE;
+    const HW_INFO_TYPE: u32 = bindings::iommu_hw_info_type_IOMMU_HW_INFO_TYPE_INTEL_VTD;
+
+    fn with_instances<R>(f: impl FnOnce(&mut KVec<Arc<Instance<Self>>>) -> R) -> R {
+        f(&mut UNITS.lock())
+    }
+
+    fn locate(dev: &Device, _spec: Option<FwSpec<'_>>) -> Result<Arc<Instance<Self>>> {
+        let registers = firmware::unit_of(&PciEndpoint::new(dev).ok_or(ENODEV)?)?;
+
+        UNITS
+            .lock()
+            .iter()
+            .find(|unit| unit.registers == registers)
+            .cloned()
+            .ok_or(ENODEV)
+    }
+
+    fn probe<'a>(
+        iommu: &'a Arc<Instance<Self>>,
+        hw: &'a Device<Bound>,
+        dev: &'a Device,
+        _spec: Option<FwSpec<'a>>,
+    ) -> Result<impl PinInit<Master, Error> + 'a> {
+        Master::new(iommu, hw, dev)
+    }
+
+    fn added(ep: &Arc<Endpoint<Self>>) -> Result {
+        let unit = ep.iommu();
+
+        unit.devices.lock().push(ep.clone(), GFP_KERNEL)?;
+        ep.start().inspect_err(|_| forget(ep))
+    }
+
+    fn release(ep: &Endpoint<Self>) {
+        ep.stop();
+        forget(ep);
+    }
+
+    fn capable(ep: &Endpoint<Self>, cap: Capability) -> bool {
+        let features = &ep.iommu().features;
+
+        match cap {
+            // Devices snoop the CPU caches unless they ask not to.
+            Capability::CacheCoherency | Capability::DeferredFlush => true,
+            Capability::EnforceCacheCoherency => features.snoop_control,
+            Capability::PciAts => ep.ats_capable(),
+            Capability::DirtyTracking | Capability::NoExec | Capability::PreBootProtection => false,
+        }
+    }
+
+    fn default_domain(ep: &Endpoint<Self>) -> Option<DefaultDomain> {
+        // Without pass-through there is no identity.
+        (!ep.iommu().features.pass_through).then_some(DefaultDomain::Dma)
+    }
+
+    fn hw_info(ep: &Endpoint<Self>) -> Result<HwInfo> {
+        Ok(HwInfo::new(ep.iommu()))
+    }
+
+    fn resv_regions(ep: &Endpoint<Self>, list: &mut ResvList<'_>) -> Result {
+        list.add_msi(INTERRUPTS, INTERRUPTS_SIZE)?;
+        let function = PciEndpoint::new(ep.dev()).ok_or(ENODEV)?;
+
+        firmware::add_reserved(&function, list)
+    }
+
+    fn alloc_paging(
+        ep: &Endpoint<Self>,
+        flags: u32,
+        user: Option<UserData<'_>>,
+    ) -> Result<NewPaging<Self>> {
+        const NEST_PARENT: u32 = bindings::iommufd_hwpt_alloc_flags_IOMMU_HWPT_ALLOC_NEST_PARENT;
+        const PASID: u32 = bindings::iommufd_hwpt_alloc_flags_IOMMU_HWPT_ALLOC_PASID;
+
+        if user.is_some() {
+            return Err(EOPNOTSUPP);
+        }
+        match flags & !PASID {
+            0 => match ep.iommu().features.first_stage {
+                true => Domain::create(ep, Purpose::FirstStage),
+                false => Domain::create(ep, Purpose::SecondStage),
+            },
+            NEST_PARENT => Domain::create(ep, Purpose::NestParent),
+            _ => Err(EOPNOTSUPP),
+        }
+    }
+
+    fn attach(ep: &Endpoint<Self>, target: Target<'_, Self>) -> Result {
+        Master::attach(
+            ep,
+            match target {
+                Target::Identity => Attachment::Identity,
+                Target::Blocked => Attachment::Blocked,
+                Target::Paging(domain) => Attachment::Paging(domain.clone()),
+            },
+        )
+    }
+
+    fn attach_pasid(
+        ep: &Endpoint<Self>,
+        hw: &Device<Bound>,
+        pasid: u32,
+        domain: Option<&Arc<Domain>>,
+    ) -> Result {
+        match domain {
+            Some(domain) => Master::attach_pasid(ep, hw, pasid, Attachment::Paging(domain.clone())),
+            None => {
+                ep.detach_pasid(pasid);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Entries in pages that the unit reads, for the hitless entry writer.
+
+use super::{
+    arch::descriptor::Descriptor,
+    hw::Page, //
+};
+use crate::common::entry::{
+    Layout,
+    Slot, //
+};
+use kernel::prelude::*;
+
+/// What can drop what a unit has cached.
+pub(crate) trait Invalidate {
+    /// Has descriptors carried out. Returns when all are complete.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`]: the unit refused one, or a device did not answer.
+    /// - [`ETIMEDOUT`], [`ENODEV`]: the unit does not answer, or is gone.
+    fn invalidate(&self, descriptors: &[Descriptor]) -> Result;
+
+    /// Whether the unit is to be told even of what it can't know yet: it caches that something is
+    /// not present (CM), or stores have to be flushed to it (RWBF).
+    fn is_told_all(&self) -> bool;
+}
+
+/// An entry of a page, from word `first` on, with `forget` to make the unit drop what it knows of
+/// it. It can know an entry that was present when it was last made to.
+///
+/// The entry writer has no use for errors, as a half-written entry is no way out: they are kept for
+/// the end.
+pub(super) struct PageSlot<'a, P, F> {
+    page: &'a P,
+    first: usize,
+    /// The bit of word 0 that says that the entry is present.
+    valid: u64,
+    /// The unit may know the entry.
+    known: bool,
+    told_all: bool,
+    forget: F,
+    status: Result,
+}
+
+impl<'a, P: Page, F: FnMut() -> Result> PageSlot<'a, P, F> {
+    /// `told_all` is as in [`Invalidate::is_told_all`].
+    pub(super) fn new<L: Layout<N>, const N: usize>(
+        page: &'a P,
+        first: usize,
+        told_all: bool,
+        forget: F,
+    ) -> Self {
+        Self {
+            page,
+            first,
+            valid: L::VALID,
+            known: page.load(first) & L::VALID != 0,
+            told_all,
+            forget,
+            status: Ok(()),
+        }
+    }
+
+    /// The first error since the slot was made.
+    pub(super) fn status(self) -> Result {
+        self.status
+    }
+}
+
+impl<P: Page, F: FnMut() -> Result, const N: usize> Slot<N> for PageSlot<'_, P, F> {
+    fn load(&self, i: usize) -> u64 {
+        self.page.load(self.first + i)
+    }
+
+    fn store(&mut self, i: usize, value: u64) {
+        self.page.store(self.first + i, value);
+    }
+
+    fn sync(&mut self) {
+        let present = self.page.load(self.first) & self.valid != 0;
+        let result = if self.known || (self.told_all && present) {
+            (self.forget)()
+        } else {
+            Ok(())
+        };
+
+        // What it was not made to forget it still knows.
+        self.known = present || result.is_err();
+        if self.status.is_ok() {
+            self.status = result;
+        }
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The users of a domain, or of a guest's tables, for everyone at once.
+//!
+//! # Ordering
+//!
+//! A change of a page table is followed by [`Targets::invalidate`], and a new user of the table is
+//! [added](Targets::join) before an entry that leads to the table is written. `Targets::users`
+//! orders the two: if the invalidation comes first, its unlock and the joiner's lock make the
+//! change of the table visible before the entry is; if the joiner comes first, the invalidation
+//! sees it.
+
+use super::{
+    arch::range::Block,
+    flush::{
+        Room,
+        Usage,
+        Users, //
+    },
+    unit::Unit,
+    Vtd, //
+};
+use crate::iommu::Instance;
+use kernel::{
+    new_spinlock_irq,
+    prelude::*,
+    sync::{
+        Arc,
+        SpinLockIrq,
+        SpinLockIrqGuard, //
+    },
+};
+
+/// What may have cached translations of one origin.
+#[pin_data]
+pub(crate) struct Targets {
+    unit: Arc<Instance<Vtd>>,
+    #[pin]
+    users: SpinLockIrq<Users>,
+}
+
+impl Targets {
+    /// Nothing, so far.
+    pub(crate) fn new(unit: &Arc<Instance<Vtd>>) -> impl PinInit<Self> {
+        let users = Users::new(&unit.features);
+        let unit = unit.clone();
+
+        pin_init!(Self {
+            unit,
+            users <- new_spinlock_irq!(users, "Targets::users"),
+        })
+    }
+
+    /// The unit.
+    pub(crate) fn unit(&self) -> &Arc<Instance<Vtd>> {
+        &self.unit
+    }
+
+    /// Adds a user, before the unit is told to use what the translations come from. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn join(&self, usage: &Usage) -> Result {
+        self.users_with_room()?.join(usage);
+        Ok(())
+    }
+
+    /// Removes a user, after the unit was told to use something else, and to forget what it had
+    /// cached by its tag.
+    pub(crate) fn leave(&self, usage: &Usage) {
+        self.users.lock().leave(usage);
+    }
+
+    fn users_with_room(&self) -> Result<SpinLockIrqGuard<'_, Users>> {
+        let mut room = Room::new();
+
+        loop {
+            let mut users = self.users.lock();
+
+            if users.has_room() {
+                return Ok(users);
+            }
+            let wanted = users.wanted();
+            if room.holds(wanted) {
+                users.take_room(&mut room);
+                return Ok(users);
+            }
+            drop(users);
+            room.grow(wanted)?;
+        }
+    }
+
+    /// Invalidates what is cached of the pages in `block`, or of everything, for one PASID or all,
+    /// and waits. With `leaf`, only entries of the last level have changed. Any context.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Invalidate::invalidate`].
+    pub(crate) fn invalidate(
+        &self,
+        pasid: Option<u32>,
+        block: Option<Block>,
+        leaf: bool,
+    ) -> Result {
+        let unit: &Unit = &self.unit;
+
+        self.users.lock().invalidate(unit, pasid, block, leaf)
+    }
+
+    /// For callers that have no way to fail. Of a unit that is gone (`ENODEV`) nothing is cached
+    /// any more.
+    pub(crate) fn log(&self, result: Result) {
+        match result {
+            Err(e) if e != ENODEV => {
+                dev_err!(self.unit.dev(), "IOTLB invalidation failed: {e:?}\n")
+            }
+            _ => (),
+        }
+    }
+}

@@ -16,7 +16,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .PHONY: demo check
 demo: initramfs ## watch a device's DMA go through two stages of translation, then a VM's
 	@scripts/vm.sh --build
-	@scripts/qemu.sh demo arm64 demo
+	@scripts/qemu.sh demo $(ARCH) demo
 	@scripts/vm.sh
 
 check: ## run every test; the last line is the count
@@ -24,7 +24,7 @@ check: ## run every test; the last line is the count
 
 ##@ Pieces, each with what it needs
 .PHONY: image toolbox source kernel module selftests initramfs overlay
-image: kernel module selftests ## build/arm64/Image, iommu_nested.ko and selftests/
+image: kernel module selftests ## build/ARCH/Image, iommu_nested.ko and selftests/
 
 toolbox: ## the chroot with the toolchain (TOOLBOX=host: check the tools on PATH)
 	@scripts/toolbox.sh
@@ -33,7 +33,7 @@ source: $(if $(KSRC)$(KDIR),,toolbox) ## the kernel source (KSRC=, KDIR=: check 
 	@scripts/source.sh
 
 kernel: toolbox source ## the kernel of the emulated machine
-	@scripts/kernel.sh arm64
+	@scripts/kernel.sh $(ARCH)
 
 module: toolbox source $(if $(KDIR),,kernel) ## iommu_nested.ko, out of tree (the default with KDIR=)
 	@scripts/module.sh
@@ -42,7 +42,7 @@ selftests: toolbox source ## the selftests and the demo program
 	@scripts/selftests.sh
 
 initramfs: image ## what the emulated machine boots into
-	@scripts/initramfs.sh arm64
+	@scripts/initramfs.sh $(ARCH)
 
 overlay: source ## put the driver in the source KSRC= (without: in a copy, build/src/overlay)
 	@scripts/overlay.sh
@@ -65,7 +65,7 @@ kcsan: toolbox source ## data races of four processors on one SMMU (builds a ker
 	@scripts/check.sh kcsan
 
 shell: initramfs ## a shell in the emulated machine, driver loaded
-	@scripts/qemu.sh shell arm64 shell
+	@scripts/qemu.sh shell $(ARCH) shell
 
 tools-shell: toolbox ## a shell in the toolbox
 	@scripts/enter.sh bash -i

@@ -10,7 +10,6 @@ kdir=${KDIR:-$out/linux}
 c_driver=drivers/iommu/arm/arm-smmu-v3
 c_module=$bench/arm-smmu-v3
 module=$selftests/bench/module
-busybox=${BUSYBOX:-$build/busybox/busybox}
 check='if (!arm_smmu_master_canwbs(master) &&'
 
 # The same source with the same flags, but for one line.

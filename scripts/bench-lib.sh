@@ -6,6 +6,8 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+[ "$ARCH" = arm64 ] || die "there is no bench for ARCH=$ARCH"
+
 bench=$build/bench
 counted=(-accel tcg -icount "shift=0,sleep=off" -smp 1)
 parallel=(-accel "tcg,thread=multi" -smp 4)

@@ -11,8 +11,8 @@
 # These build, with all processors.
 builders=(build overlay)
 # These do not: the longest first.
-testers=(vm sanitizers selftests-smp4 vfio selftests coherency reload reference dma-api kunit
-	lint models host-test rustdoc)
+testers=(vm sanitizers selftests-smp4 vfio shadow selftests coherency vtd-reload vtd reload
+	vtd-dma-api vtd-first reference dma-api kunit lint models host-test rustdoc)
 # These run only when named.
 others=(kcsan)
 
@@ -20,6 +20,7 @@ if [ "${1-}" = --list ]; then
 	printf '%s\n' "${builders[@]}" "${testers[@]}"
 	exit 0
 fi
+[ "$ARCH" = arm64 ] || die "the suites test both architectures: leave ARCH=$ARCH out"
 [ $# = 0 ] || testers+=("${others[@]}")
 
 # count FILE...: "PASSED FAILED SKIPPED"

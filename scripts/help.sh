@@ -14,11 +14,12 @@ echo "  check-NAME    one of: $("$(dirname "$0")/check.sh" --list | tr '\n' ' ')
 cat <<'END'
 
 Variables:
+  ARCH=ARCH       arm64 (the default) or x86_64; "make check" tests both
   KSRC=DIR        kernel source instead of the downloaded one (Linux 7.3.x)
-  KDIR=DIR        built arm64 kernel tree with CONFIG_RUST; alone, builds the module for it
+  KDIR=DIR        built kernel tree with CONFIG_RUST; alone, builds the module for it
   TOOLBOX=host    the tools on PATH instead of the chroot in build/toolbox
   JOBS=N          parallel compilations (default: one per processor)
   LLVM=SUFFIX     of the clang and lld commands (default: -19)
   DEBIAN_MIRROR=  where the toolbox's packages come from
-  BUSYBOX=FILE    a static arm64 BusyBox instead of Debian's
+  BUSYBOX=FILE    a static BusyBox for ARCH instead of Debian's
 END

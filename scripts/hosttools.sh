@@ -42,9 +42,18 @@ need cargo any cargo
 need "clang$LLVM" 17.0.1 "clang$LLVM"
 need "ld.lld$LLVM" 17.0.1 "lld$LLVM"
 need "llvm-nm$LLVM" 17.0.1 "llvm$LLVM"
-# A second SMMU stage and a second UART in the virt machine.
-need "$QEMU" 9.1.0 qemu-system-arm
-need aarch64-linux-gnu-gcc any "gcc-aarch64-linux-gnu and libc6-dev-arm64-cross"
+case $ARCH in
+arm64)
+	# A second SMMU stage and a second UART in the virt machine.
+	need "$QEMU" 9.1.0 qemu-system-arm
+	need "$cc" any "gcc-aarch64-linux-gnu and libc6-dev-arm64-cross"
+	;;
+x86_64)
+	# intel-iommu's fsts= and pasid-bits=.
+	need "$QEMU" 11.1.0 qemu-system-x86
+	need "$cc" any "gcc-x86-64-linux-gnu and libc6-dev-amd64-cross"
+	;;
+esac
 need gcc any gcc
 need make 4.0 make
 for tool in bc bison flex cpio perl python3 rsync xz shellcheck; do

@@ -11,7 +11,6 @@ dir=$build/$variant
 output=$dir/initramfs.gz
 tree=$dir/initramfs
 c_driver=drivers/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko
-busybox=${BUSYBOX:-$build/busybox/busybox}
 
 case $variant in
 arm64)
@@ -20,25 +19,30 @@ arm64-debug | arm64-kcsan)
 	modules=("$dir/linux/drivers/iommu/nested/iommu_nested.ko") ;;
 arm64-builtin)
 	modules=() ;;
+x86_64)
+	nvme=${KDIR:-$out/linux}/drivers/nvme/host
+	modules=("$out/iommu_nested.ko" "$nvme/nvme-core.ko" "$nvme/nvme.ko") ;;
 *) die "initramfs.sh: unknown variant $variant" ;;
 esac
+belongs "$variant" || die "initramfs.sh: $variant is not of ARCH=$ARCH"
 
-# An arm64 package, without making the system it is fetched with multi-arch.
+# A package of that architecture, without making the system it is fetched with
+# multi-arch.
 fetch_busybox() {
-	local state=$build/busybox/apt deb
-	rm -rf "$state" "$build/busybox/"*.deb
+	local state=$busybox.apt deb
+	rm -rf "$state"
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
-	cd "$build/busybox"
-	local apt=(tools apt-get -o APT::Architecture=arm64 -o APT::Architectures=arm64
-		-o APT::Sandbox::User=root -o Dir::State="$state" -o Dir::State::status=/dev/null
-		-o Dir::Cache="$state")
+	cd "$state"
+	local apt=(tools apt-get -o APT::Architecture="$debian_arch"
+		-o APT::Architectures="$debian_arch" -o APT::Sandbox::User=root
+		-o Dir::State="$state" -o Dir::State::status=/dev/null -o Dir::Cache="$state")
 	"${apt[@]}" update
 	"${apt[@]}" download busybox-static
 	deb=$(compgen -G '*.deb')
 	tools dpkg-deb -x "$deb" "$state/root"
-	install -m 755 "$(find "$state/root" -path '*/bin/busybox')" busybox.tmp
-	rm -rf "$state" "$deb"
-	mv busybox.tmp busybox
+	install -m 755 "$(find "$state/root" -path '*/bin/busybox')" "$busybox.tmp"
+	rm -rf "$state"
+	mv "$busybox.tmp" "$busybox"
 }
 
 pack() {
@@ -54,9 +58,9 @@ pack() {
 }
 
 if [ ! -x "$busybox" ]; then
-	[ -z "${BUSYBOX-}" ] || die "BUSYBOX=$BUSYBOX is no program: give a static arm64 one"
-	mkdir -p "$build/busybox"
-	step busybox "initramfs: fetch BusyBox for arm64" fetch_busybox
+	[ -z "$BUSYBOX" ] || die "BUSYBOX=$BUSYBOX is no program: give a static $ARCH one"
+	mkdir -p "$out"
+	step "busybox-$ARCH" "initramfs: fetch BusyBox for $ARCH" fetch_busybox
 fi
 unless_fresh "initramfs-$variant" "$output" "$busybox" "$root/tools/testing/initramfs" \
 	"$out/selftests" "${modules[@]}"

@@ -7,7 +7,8 @@
 #   arm64-builtin  the same with our driver =y
 #   arm64-kcsan    source with the overlay, our driver =m, all of it instrumented
 #                  for KCSAN
-# With KDIR=, the arm64 variant is that built tree instead.
+#   x86_64         untouched source, without a driver of VT-d: build/x86_64/linux
+# With KDIR=, the variant that is called as ARCH is that built tree instead.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -15,7 +16,7 @@ variant=$1
 dir=$build/$variant/linux
 image=$build/$variant/Image
 source=$build/src/overlay
-fragments=("$kconfig/arm64.config")
+fragments=("$kconfig/common.config" "$kconfig/$ARCH.config")
 rustc=rustc
 
 case $variant in
@@ -37,8 +38,14 @@ arm64-kcsan)
 	rustc=$root/scripts/rustc-kcsan.sh
 	what="kcsan: kernel with KCSAN, CONFIG_IOMMU_NESTED=m"
 	;;
+x86_64)
+	source=$ksrc
+	what="kernel: Linux for the emulated x86_64 machine"
+	;;
 *) die "unknown variant $variant" ;;
 esac
+belongs "$variant" || die "the kernel $variant is not for ARCH=$ARCH"
+boot=arch/$srcarch/boot/$image_target
 
 # Every symbol of the fragments must have got the value asked for.
 check_config() { # CONFIG_FILE FRAGMENT...
@@ -69,7 +76,7 @@ configure() {
 }
 
 install_image() { # BUILD_DIRECTORY
-	cp "$1/arch/$ARCH/boot/Image" "$image.tmp"
+	cp "$1/$boot" "$image.tmp"
 	mv "$image.tmp" "$image"
 }
 
@@ -85,17 +92,17 @@ seed() {
 }
 
 compile() {
-	kmake "$dir" RUSTC="$rustc" Image modules
+	kmake "$dir" RUSTC="$rustc" "$image_target" modules
 	install_image "$dir"
 }
 
-if [ "$variant" = arm64 ] && [ -n "$KDIR" ]; then
-	[ -f "$KDIR/arch/$ARCH/boot/Image" ] ||
-		die "$KDIR holds no built $ARCH Image: build it with make ARCH=$ARCH Image modules"
+if [ "$variant" = "$ARCH" ] && [ -n "$KDIR" ]; then
+	[ -f "$KDIR/$boot" ] || die "$KDIR holds no built $ARCH $image_target:" \
+		"build it with make ARCH=$ARCH $image_target modules"
 	mkdir -p "$out"
 	check_config "$KDIR/.config" "${fragments[@]}" >&2 ||
 		die "$KDIR was built with another configuration: set the above, or leave KDIR= out"
-	unless_fresh "kernel-$variant" "$image" "$KDIR/arch/$ARCH/boot/Image"
+	unless_fresh "kernel-$variant" "$image" "$KDIR/$boot"
 	install_image "$KDIR"
 	done_fresh
 	exit 0
@@ -105,7 +112,7 @@ fi
 	die "$source was built in place: give it as KDIR=, or run make mrproper there"
 
 inputs=("${fragments[@]}" "=$source" "$build/stamp/toolbox" "$build/stamp/source")
-[ "$variant" = arm64 ] || inputs+=("$build/stamp/overlay")
+[ "$variant" = "$ARCH" ] || inputs+=("$build/stamp/overlay")
 [ "$rustc" = rustc ] || inputs+=("$rustc")
 unless_fresh "kernel-$variant" "$image" "${inputs[@]}"
 [ "$variant" != arm64-builtin ] || seed

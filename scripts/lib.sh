@@ -17,9 +17,20 @@ selftests=$root/tools/testing/selftests/iommu_nested
 kconfig=$root/tools/testing/kconfig
 
 : "${ARCH:=arm64}" "${TOOLBOX:=chroot}" "${KSRC:=}" "${KDIR:=}" "${DEBIAN_MIRROR:=}"
-: "${JOBS:=$(nproc)}" "${LLVM:=-19}" "${QEMU:=qemu-system-aarch64}"
+: "${JOBS:=$(nproc)}" "${LLVM:=-19}" "${QEMU:=}" "${BUSYBOX:=}"
+
+# What ARCH is called elsewhere: by Debian, by QEMU, in the kernel's directories; the
+# kernel's image.
+case $ARCH in
+arm64) debian_arch=arm64 machine_arch=aarch64 srcarch=arm64 image_target=Image ;;
+x86_64) debian_arch=amd64 machine_arch=x86_64 srcarch=x86 image_target=bzImage ;;
+*) printf 'error: ARCH=%s is not supported: say arm64 or x86_64\n' "$ARCH" >&2 && exit 1 ;;
+esac
+: "${QEMU:=qemu-system-$machine_arch}"
+cc=$machine_arch-linux-gnu-gcc
 
 out=$build/$ARCH
+busybox=${BUSYBOX:-$out/busybox}
 release=7.3
 
 # The kernel source: KSRC, or that of the built tree KDIR, or the downloaded one.
@@ -39,11 +50,19 @@ die() {
 	exit 1
 }
 
-[ "$ARCH" = arm64 ] || die "ARCH=$ARCH is not supported: the SMMUv3 driver is for ARCH=arm64"
 case $TOOLBOX in
 chroot | host) ;;
 *) die "TOOLBOX=$TOOLBOX is unknown: say chroot (in build/toolbox) or host (tools on PATH)" ;;
 esac
+
+# belongs VARIANT: is this machine one of ARCH?
+belongs() {
+	case $1 in
+	"$ARCH" | "$ARCH"-*) ;;
+	vm) [ "$ARCH" = arm64 ] ;;
+	*) false ;;
+	esac
+}
 
 # hash_of FILE|DIR|=WORD...: one hash over the names, modes and contents of all
 # files and over the words.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Builds iommu_nested.ko out of tree, against KDIR= or the kernel of
-# build/arm64/linux.
+# Builds iommu_nested.ko for ARCH out of tree, against KDIR= or the kernel of
+# build/ARCH/linux.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -9,15 +9,19 @@ kdir=${KDIR:-$out/linux}
 config=$kdir/include/config/auto.conf
 output=$out/iommu_nested.ko
 
-# What the driver depends on and selects, out of its own Kconfig: out of tree
-# nothing can select, so the kernel must already have it.
+# What the driver depends on and selects for ARCH, out of its own Kconfig: out of
+# tree nothing can select, so the kernel must already have it. Alternatives are in
+# parentheses, one for each architecture.
 needed_symbols() {
-	awk '/^config / { ours = $2 == "IOMMU_NESTED" }
-		ours && ($1 == "depends" || $1 == "select") {
+	awk -v arch="${ARCH^^}" '
+		/^config / { ours = $2 == "IOMMU_NESTED" }
+		!ours || ($1 != "depends" && $1 != "select") { next }
+		/ if / && $NF != arch { next }
+		/\|\|/ { $0 = match($0, "[(]" arch " [^)]*[)]") ? substr($0, RSTART, RLENGTH) : "" }
+		{
 			sub(/ if .*/, "")
-			gsub(/depends on|select|&&/, "")
-			for (i = 1; i <= NF; i++)
-				if ($i ~ /^[A-Z0-9_]+$/) print "CONFIG_" $i
+			gsub(/depends on|select|&&|[()]/, " ")
+			for (i = 1; i <= NF; i++) print "CONFIG_" $i
 		}' "$root/drivers/iommu/nested/Kconfig"
 }
 
@@ -43,8 +47,8 @@ compile() {
 	mv "$output.tmp" "$output"
 }
 
-unless_fresh module "$output" "$root/Kbuild" "$root/drivers" "$root/rust" "$root/include" \
+unless_fresh "module-$ARCH" "$output" "$root/Kbuild" "$root/drivers" "$root/rust" "$root/include" \
 	"=$kdir" "$config" "$kdir/Module.symvers" "$build/stamp/toolbox"
 check_kdir
-step module "module: iommu_nested.ko, out of tree" compile
+step "module-$ARCH" "module: iommu_nested.ko for $ARCH, out of tree" compile
 done_fresh

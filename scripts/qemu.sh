@@ -6,9 +6,11 @@
 # VARIANT vm is the kernel of arm64 as the host of virtual machines, with the
 # suites of tools/testing/vm/host and new disks build/results/NAME.nvme[01].
 # PARAMETERs are added to the kernel command line. SMP=, MEM= and LIMIT= (in
-# seconds) change the machine; with FIRMWARE=uefi the kernel gets ACPI instead of a
-# device tree, the tables of TABLES= (a cpio) before the machine's own. The exit
-# code is that of the suite.
+# seconds) change the machine, STAGE=1 or 2 has an SMMU with that stage only. With
+# FIRMWARE=uefi the kernel gets ACPI instead of a device tree, the tables of TABLES=
+# (a cpio) before the machine's own. VTD= are properties of x86_64's intel-iommu
+# (scalable-mode=on: second stage only; with fsts=on,pasid-bits=20 first stage only).
+# The exit code is that of the suite.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -18,8 +20,11 @@ kernel_log=$log/$name.kernel.log
 output=$log/$name.out
 edu=edu,dma_mask=0xffffffffffffffff
 mkdir -p "$log" "$results"
+belongs "$variant" || die "the machine $variant is not of ARCH=$ARCH"
 
-command_line="console=ttyAMA1 loglevel=7 panic=-1 deferred_probe_timeout=60 nested.run=$suite"
+uart=ttyAMA
+[ "$ARCH" = arm64 ] || uart=ttyS
+command_line="console=${uart}1 loglevel=7 panic=-1 deferred_probe_timeout=60 nested.run=$suite"
 
 # shellcheck disable=SC2054 # the commas are QEMU's
 case $variant in
@@ -46,14 +51,30 @@ vm)
 		mv "$disk.tmp" "$disk"
 	fi
 	# One processor: virtual time jumps to the next timer when the machine idles,
-	# so that waiting for the device's slow DMA costs nothing. More processors
-	# shall really run at the same time, by the clock on the wall.
+	# so that waiting for the device's slow DMA costs nothing. That of x86_64 is
+	# slower by its own clock: its firmware and its kernel wait for time in loops.
+	# More processors shall really run at the same time, by the clock on the wall.
+	speed=1
+	[ "$ARCH" = arm64 ] || speed=5
 	accel=(-accel tcg,thread=multi)
 	[ "${SMP:-1}" != 1 ] || [ "$suite" = shell ] ||
-		accel=(-accel tcg -icount "shift=1,sleep=off")
-	machine=(
-		-M virt,gic-version=3,iommu=smmuv3 -global arm-smmuv3.stage=nested
-		-cpu max,pauth-impdef=on "${accel[@]}" -smp "${SMP:-1}" -m "${MEM:-512}"
+		accel=(-accel tcg -icount "shift=$speed,sleep=off")
+	if [ "$ARCH" = x86_64 ]; then
+		machine=(-M q35,kernel-irqchip=off -cpu max -vga none
+			-device "intel-iommu,${VTD:-scalable-mode=on}")
+		# Without interrupt remapping a device's messages can be any interrupt.
+		command_line+=" iommufd.allow_unsafe_interrupts=1"
+		command_line+=" vfio_iommu_type1.allow_unsafe_interrupts=1"
+	else
+		# The machine's own SMMU has both stages, whatever -global says.
+		smmu=(-M virt,gic-version=3,iommu=smmuv3)
+		[ -z "${STAGE-}" ] ||
+			smmu=(-M virt,gic-version=3
+				-device "arm-smmuv3,primary-bus=pcie.0,stage=$STAGE")
+		machine=("${smmu[@]}" -cpu max,pauth-impdef=on)
+	fi
+	machine+=(
+		"${accel[@]}" -smp "${SMP:-1}" -m "${MEM:-512}"
 		-device "$edu,addr=4"
 		-device "$edu,addr=5"
 		-device "$edu,addr=6"

@@ -4,6 +4,12 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# on_x86_64 COMMAND...: runs COMMAND for the other architecture. What was said of the
+# kernel, QEMU and BusyBox is about the first.
+on_x86_64() {
+	ARCH=x86_64 KDIR='' QEMU='' BUSYBOX='' "$@"
+}
+
 # point STATUS NAME: ok when STATUS is 0.
 point() {
 	if [ "$1" = 0 ]; then

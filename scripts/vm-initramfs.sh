@@ -10,7 +10,6 @@ dir=$build/vm
 output=$dir/initramfs
 modules=("$out/iommu_nested.ko"
 	"${KDIR:-$out/linux}/drivers/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko")
-busybox=${BUSYBOX:-$build/busybox/busybox}
 guest=$dir/guest
 host=$dir/host
 

@@ -5,6 +5,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
+belongs vm || die "there are no virtual machines for ARCH=$ARCH"
 for part in root initramfs; do
 	"$root/scripts/vm-$part.sh"
 done

@@ -37,6 +37,15 @@ wait_for_devices() {
 	done
 }
 
+# The modules of other devices. Without a device tree nothing makes a device wait for
+# its IOMMU: a driver that is there first does DMA which no IOMMU translates.
+load_others() {
+	local module
+	for module in nvme-core nvme; do
+		[ ! -e /modules/$module.ko ] || insmod /modules/$module.ko || return 1
+	done
+}
+
 remove_devices() {
 	local device
 	for device in $PCI/*; do
@@ -87,12 +96,13 @@ reload() {
 	unload_driver && load_driver
 }
 
-# selftests_pass FIXTURE...: those selftests as one point; what failed is shown
-# as diagnostics.
+# selftests_pass FIXTURE...: those selftests of iommufd as one point, as far as the
+# IOMMU's program has them; what failed is shown as diagnostics.
 selftests_pass() {
-	local status=0
+	local status=0 program=/tests/iommu_nested
+	[ -x $program ] || program=/tests/vtd
 	# shellcheck disable=SC2046 # each word is an argument
-	timeout -s KILL 100 /tests/iommu_nested $(printf ' -f %s' "$@") >/tmp/selftests 2>&1 ||
+	timeout -s KILL 100 $program $(printf ' -f %s' "$@") >/tmp/selftests 2>&1 ||
 		status=$?
 	grep '^not ok' /tmp/selftests | sed 's/^/# /'
 	return $status

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034 # sourced: the variables are for the scripts
+# What the suites of VT-d share.
+
+. "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
+
+second_stage=scalable-mode=on
+first_stage=scalable-mode=on,fsts=on,pasid-bits=20
+
+# selftests_on PROPERTY,... NAME ARGUMENT...: the selftests on such a remapping unit.
+# Each where it is of most use: four processors do more at once, and one jumps over
+# the time that DMA takes.
+selftests_on() {
+	local name=$2
+	export VTD=$1
+	shift 2
+
+	on_x86_64 guest "$name" x86_64 vtd nested.params=allow_unsafe_interrupts=1 \
+		"nested.args=$(IFS=, && echo "-F,stress${*:+,$*}")"
+	SMP=4 on_x86_64 guest "$name-smp4" x86_64 vtd nested.params=allow_unsafe_interrupts=1 \
+		nested.args=-f,stress,-f,lifetime,-t,two_processes,-f,type1
+}
+
+# dma_api_on PROPERTY,... NAME: the DMA API on such a remapping unit
+dma_api_on() {
+	local name=$2 sum
+	export VTD=$1
+
+	sum=$("$root/scripts/disk.sh" | sha256sum)
+	sum=${sum%% *}
+	on_x86_64 guest "$name-strict" x86_64 dma-api iommu.strict=1 "nested.expect=DMA,$sum"
+	on_x86_64 guest "$name-lazy" x86_64 dma-api iommu.strict=0 "nested.expect=DMA-FQ,$sum"
+	on_x86_64 guest "$name-identity" x86_64 dma-api iommu.passthrough=1 \
+		"nested.expect=identity,$sum"
+}

@@ -22,8 +22,10 @@
 #include "lib/iommufd.h"
 #include "lib/pci.h"
 #include "lib/smmuv3.h"
+#include "lib/smmuv3_ioctl.h"
+#include "lib/smmuv3_tables.h"
+#include "lib/smmuv3_walk.h"
 #include "lib/vfio.h"
-#include "lib/walk.h"
 
 #define RAM_GPA		0x80000000ULL
 #define RAM_SIZE	MIB(4)
@@ -115,8 +117,8 @@ static void open_host(void)
 	demo.fd = iommufd_open();
 	need(demo.fd, "/dev/iommu");
 	need(edu_open(&demo.edu, 0, demo.fd), "edu device through vfio");
-	need(iommufd_hw_info(demo.fd, demo.edu.dev, &cmd, &demo.info),
-	     "IOMMU_GET_HW_INFO");
+	need(iommufd_hw_info(demo.fd, demo.edu.dev, &cmd, &demo.info,
+			     sizeof(demo.info)), "IOMMU_GET_HW_INFO");
 	need(guest_init(&demo.ram, RAM_SIZE, RAM_GPA), "guest memory");
 	need(iommufd_ioas_alloc(demo.fd, &demo.ioas), "IOMMU_IOAS_ALLOC");
 	need(iommufd_ioas_map(demo.fd, demo.ioas, demo.ram.ram, RAM_SIZE,

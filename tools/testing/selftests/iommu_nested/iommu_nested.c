@@ -14,10 +14,15 @@
 
 #include "kselftest_harness.h"
 
-#include "tests/common.h"
+#include "lib/pagemap.h"
+#include "lib/pci.h"
+#include "tests/interrupt.h"
+#include "tests/iommufd_guest.h"
 
 #include "tests/host.c"
 #include "tests/hwpt.c"
+#include "tests/smmuv3_host.c"
+#include "tests/identity.c"
 #include "tests/viommu.c"
 #include "tests/nested.c"
 #include "tests/vste.c"
@@ -29,11 +34,16 @@
 #include "tests/invalidate_ioctl.c"
 #include "tests/vevent.c"
 #include "tests/msi.c"
+#include "tests/smmuv3_msi.c"
 #include "tests/pasid.c"
 #include "tests/lifetime.c"
+#include "tests/lifetime_guest.c"
 #include "tests/hostile.c"
 #include "tests/stress.c"
+#include "tests/stress_guest.c"
 #include "tests/exhaustion.c"
+#include "tests/exhaustion_guest.c"
 #include "tests/dma_api.c"
+#include "tests/dma_api_guest.c"
 
 TEST_HARNESS_MAIN

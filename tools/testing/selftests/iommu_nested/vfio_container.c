@@ -17,10 +17,12 @@
 #include "kselftest_harness.h"
 
 #include "lib/iommufd.h"
-#include "lib/walk.h"
-#include "tests/container.h"
+#include "lib/pagemap.h"
+#include "tests/container_guest.h"
+#include "tests/interrupt.h"
 
 #include "tests/vfio_memory.c"
+#include "tests/vfio_memory_own.c"
 #include "tests/vfio_info.c"
 #include "tests/vfio_bind.c"
 #include "tests/vfio_args.c"
@@ -33,6 +35,11 @@
 #include "tests/vfio_groups.c"
 #include "tests/vfio_lifetime.c"
 #include "tests/vfio_type1.c"
+#include "tests/vfio_type1_guest.c"
 #include "tests/vfio_stress.c"
+#include "tests/shadow.c"
+#include "tests/shadow_walk.c"
+#include "tests/shadow_memory.c"
+#include "tests/shadow_lifetime.c"
 
 TEST_HARNESS_MAIN

@@ -15,6 +15,8 @@
 #include "../lib/guest.h"
 #include "../lib/iommufd.h"
 #include "../lib/smmuv3.h"
+#include "../lib/smmuv3_ioctl.h"
+#include "../lib/smmuv3_tables.h"
 
 #define BENCH_VSID		0x1234
 #define BENCH_IOVA		0x1234567000ULL

@@ -112,7 +112,7 @@ static void take_giant(struct bench *bench)
  * so that they are not neighbours physically: how many are depends on what the
  * machine did before, and a run of such is mapped at once.
  */
-static void scatter(char *ram, size_t size)
+static void scatter(unsigned char *ram, size_t size)
 {
 	size_t pages = size / GUEST_PAGE, i;
 
@@ -129,7 +129,8 @@ void bench_up(struct bench *bench, unsigned int nth)
 	bench_need(bench->fd, "/dev/iommu");
 	bench_need(edu_open(&bench->edu, nth, bench->fd), "edu device");
 	bench_need(iommufd_hw_info(bench->fd, bench->edu.dev, &cmd,
-				   &bench->info), "IOMMU_GET_HW_INFO");
+				   &bench->info, sizeof(bench->info)),
+		   "IOMMU_GET_HW_INFO");
 	bench_need(guest_init(&bench->ram, RAM_SIZE, RAM_GPA), "guest memory");
 	bench_need(guest_init(&bench->spare, RAM_SIZE, RAM_GPA + RAM_SIZE),
 		   "guest memory");

@@ -85,12 +85,12 @@ int iommufd_ioas_ranges(int fd, __u32 ioas, struct iommu_iova_range *ranges,
 	return rc;
 }
 
-int iommufd_hw_info(int fd, __u32 dev, struct iommu_hw_info *cmd,
-		    struct iommu_hw_info_arm_smmuv3 *info)
+int iommufd_hw_info(int fd, __u32 dev, struct iommu_hw_info *cmd, void *info,
+		    size_t len)
 {
 	cmd->size = sizeof(*cmd);
 	cmd->dev_id = dev;
-	cmd->data_len = sizeof(*info);
+	cmd->data_len = len;
 	cmd->data_uptr = (uintptr_t)info;
 	return do_ioctl(fd, IOMMU_GET_HW_INFO, cmd);
 }
@@ -118,16 +118,6 @@ int iommufd_hwpt_alloc(int fd, __u32 dev, __u32 pt, __u32 flags, __u32 *hwpt)
 {
 	return iommufd_hwpt_alloc_data(fd, dev, pt, flags, IOMMU_HWPT_DATA_NONE,
 				       NULL, 0, hwpt);
-}
-
-int iommufd_hwpt_alloc_ste(int fd, __u32 dev, __u32 viommu, const __u64 ste[2],
-			   __u32 *hwpt)
-{
-	struct iommu_hwpt_arm_smmuv3 data = { .ste = { ste[0], ste[1] } };
-
-	return iommufd_hwpt_alloc_data(fd, dev, viommu, 0,
-				       IOMMU_HWPT_DATA_ARM_SMMUV3, &data,
-				       sizeof(data), hwpt);
 }
 
 int iommufd_viommu_alloc(int fd, __u32 dev, __u32 hwpt, __u32 type,
@@ -180,20 +170,4 @@ int iommufd_invalidate_raw(int fd, struct iommu_hwpt_invalidate *cmd)
 {
 	cmd->size = sizeof(*cmd);
 	return do_ioctl(fd, IOMMU_HWPT_INVALIDATE, cmd);
-}
-
-int iommufd_invalidate(int fd, __u32 viommu, const struct smmu_cmd *cmds,
-		       __u32 *num)
-{
-	struct iommu_hwpt_invalidate cmd = {
-		.hwpt_id = viommu,
-		.data_uptr = (uintptr_t)cmds,
-		.data_type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3,
-		.entry_len = sizeof(cmds[0]),
-		.entry_num = *num,
-	};
-	int rc = iommufd_invalidate_raw(fd, &cmd);
-
-	*num = cmd.entry_num;
-	return rc;
 }

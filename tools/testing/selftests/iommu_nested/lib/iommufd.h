@@ -14,8 +14,6 @@
 #include <linux/iommufd.h>
 #include <linux/types.h>
 
-#include "smmuv3.h"
-
 /** iommufd_open() - a fresh iommufd context, or a negative errno */
 int iommufd_open(void);
 int iommufd_destroy(int fd, __u32 id);
@@ -30,16 +28,14 @@ int iommufd_ioas_unmap(int fd, __u32 ioas, __u64 iova, size_t len);
 int iommufd_ioas_ranges(int fd, __u32 ioas, struct iommu_iova_range *ranges,
 			__u32 *num, __u64 *align);
 
-int iommufd_hw_info(int fd, __u32 dev, struct iommu_hw_info *cmd,
-		    struct iommu_hw_info_arm_smmuv3 *info);
+/** iommufd_hw_info() - @info gets at most @len bytes of the IOMMU's own structure */
+int iommufd_hw_info(int fd, __u32 dev, struct iommu_hw_info *cmd, void *info,
+		    size_t len);
 
 int iommufd_hwpt_alloc(int fd, __u32 dev, __u32 pt, __u32 flags, __u32 *hwpt);
 int iommufd_hwpt_alloc_data(int fd, __u32 dev, __u32 pt, __u32 flags,
 			    __u32 type, const void *data, __u32 len,
 			    __u32 *hwpt);
-/** iommufd_hwpt_alloc_ste() - a nested HWPT from the two words of a guest's STE */
-int iommufd_hwpt_alloc_ste(int fd, __u32 dev, __u32 viommu, const __u64 ste[2],
-			   __u32 *hwpt);
 
 int iommufd_viommu_alloc(int fd, __u32 dev, __u32 hwpt, __u32 type,
 			 __u32 *viommu);
@@ -48,12 +44,6 @@ int iommufd_vdevice_alloc(int fd, __u32 viommu, __u32 dev, __u64 virt_id,
 int iommufd_veventq_alloc(int fd, __u32 viommu, __u32 type, __u32 depth,
 			  __u32 *veventq, int *queue_fd);
 
-/**
- * iommufd_invalidate() - forward guest commands to a vIOMMU
- * @num: how many commands @cmds holds; then how many the kernel says it handled
- */
-int iommufd_invalidate(int fd, __u32 viommu, const struct smmu_cmd *cmds,
-		       __u32 *num);
 int iommufd_invalidate_raw(int fd, struct iommu_hwpt_invalidate *cmd);
 
 #endif

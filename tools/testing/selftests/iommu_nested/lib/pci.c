@@ -87,6 +87,24 @@ static int pci_vfio_name(const char *bdf, char *name, size_t size)
 	return rc;
 }
 
+int pci_unbind(const char *bdf)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	snprintf(path, sizeof(path), PCI_SYSFS "/%s/driver/unbind", bdf);
+	rc = sysfs_write(path, bdf);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int pci_set_domain_type(const char *bdf, const char *type)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), PCI_SYSFS "/%s/iommu_group/type", bdf);
+	return sysfs_write(path, type);
+}
+
 static int pci_give_to_vfio(const char *bdf)
 {
 	char path[PATH_MAX];
@@ -96,9 +114,8 @@ static int pci_give_to_vfio(const char *bdf)
 	rc = sysfs_write(path, "vfio-pci");
 	if (rc)
 		return rc;
-	snprintf(path, sizeof(path), PCI_SYSFS "/%s/driver/unbind", bdf);
-	rc = sysfs_write(path, bdf);
-	if (rc && rc != -ENOENT)
+	rc = pci_unbind(bdf);
+	if (rc)
 		return rc;
 	return sysfs_write("/sys/bus/pci/drivers_probe", bdf);
 }
@@ -154,6 +171,19 @@ int pci_iommu_group(const char *bdf)
 	if (readlink(path, target, sizeof(target) - 1) < 0)
 		return -errno;
 	return atoi(basename(target));
+}
+
+int pci_remove(const char *bdf)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), PCI_SYSFS "/%s/remove", bdf);
+	return sysfs_write(path, "1");
+}
+
+int pci_rescan(void)
+{
+	return sysfs_write("/sys/bus/pci/rescan", "1");
 }
 
 static int pci_open_config(const char *bdf, int flags)

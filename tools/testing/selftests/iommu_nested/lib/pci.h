@@ -31,6 +31,22 @@ int pci_open_vfio_group(const char *bdf);
 /** pci_iommu_group() - the number of its IOMMU group */
 int pci_iommu_group(const char *bdf);
 
+/** pci_unbind() - takes a function from its driver, if it has one */
+int pci_unbind(const char *bdf);
+
+/**
+ * pci_set_domain_type() - what the group's domain is when no user has one
+ *
+ * As sysfs has it: "identity", "DMA", "DMA-FQ" or "auto". No function of the group
+ * may have a driver.
+ */
+int pci_set_domain_type(const char *bdf, const char *type);
+
+/** pci_remove() - takes a function from the kernel; waits until it has no user */
+int pci_remove(const char *bdf);
+/** pci_rescan() - brings back what was removed */
+int pci_rescan(void);
+
 /** pci_enable() - memory decoding and bus mastering, through sysfs */
 int pci_enable(const char *bdf);
 

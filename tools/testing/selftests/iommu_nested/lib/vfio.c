@@ -109,6 +109,24 @@ int vfio_unbind(int fd, struct vfio_nested_target target)
 	return vfio_ioctl(fd, VFIO_NESTED_UNBIND_PASID_TABLE, &cmd);
 }
 
+int vfio_bind_pgtbl(int fd, struct vfio_nested_bind_guest_pgtbl *cmd)
+{
+	if (!cmd->argsz)
+		cmd->argsz = sizeof(*cmd);
+	return vfio_ioctl(fd, VFIO_NESTED_BIND_GUEST_PGTBL, cmd);
+}
+
+int vfio_unbind_pgtbl(int fd, struct vfio_nested_target target)
+{
+	struct vfio_nested_bind_guest_pgtbl cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_NESTED_PGTBL_NO_PASID,
+		.target = target,
+	};
+
+	return vfio_ioctl(fd, VFIO_NESTED_UNBIND_GUEST_PGTBL, &cmd);
+}
+
 int vfio_bind_msi(int fd, struct vfio_nested_target target, __u64 giova,
 		  __u64 gdb, __u64 size)
 {
@@ -146,20 +164,6 @@ int vfio_invalidate(int fd, const struct vfio_nested_inv *entries, __u32 *num)
 		.model = VFIO_NESTED_MODEL_NONE,
 		.entry_size = sizeof(entries[0]),
 		.entries = (uintptr_t)entries,
-		.count = *num,
-	};
-	int rc = vfio_invalidate_raw(fd, &cmd);
-
-	*num = cmd.count;
-	return rc;
-}
-
-int vfio_invalidate_smmu(int fd, const struct smmu_cmd *cmds, __u32 *num)
-{
-	struct vfio_nested_cache_invalidate cmd = {
-		.model = VFIO_NESTED_MODEL_ARM_SMMUV3,
-		.entry_size = sizeof(cmds[0]),
-		.entries = (uintptr_t)cmds,
 		.count = *num,
 	};
 	int rc = vfio_invalidate_raw(fd, &cmd);

@@ -14,8 +14,6 @@
 #include <linux/vfio.h>
 #include <linux/vfio_nested.h>
 
-#include "smmuv3.h"
-
 /** vfio_ioctl() - any of them: a result or a negative errno */
 int vfio_ioctl(int fd, unsigned long request, void *arg);
 
@@ -42,6 +40,9 @@ const void *vfio_capability(const struct vfio_iommu_type1_info *info,
 
 int vfio_bind(int fd, struct vfio_nested_bind_pasid_table *cmd);
 int vfio_unbind(int fd, struct vfio_nested_target target);
+int vfio_bind_pgtbl(int fd, struct vfio_nested_bind_guest_pgtbl *cmd);
+/** vfio_unbind_pgtbl() - of the devices' own traffic */
+int vfio_unbind_pgtbl(int fd, struct vfio_nested_target target);
 int vfio_bind_msi(int fd, struct vfio_nested_target target, __u64 giova,
 		  __u64 gdb, __u64 size);
 int vfio_unbind_msi(int fd, struct vfio_nested_target target);
@@ -51,8 +52,6 @@ int vfio_unbind_msi(int fd, struct vfio_nested_target target);
  * @num: how many there are; then how many the kernel says are done
  */
 int vfio_invalidate(int fd, const struct vfio_nested_inv *entries, __u32 *num);
-/** vfio_invalidate_smmu() - the same with a guest's SMMUv3 commands */
-int vfio_invalidate_smmu(int fd, const struct smmu_cmd *cmds, __u32 *num);
 int vfio_invalidate_raw(int fd, struct vfio_nested_cache_invalidate *cmd);
 
 /** vfio_event_fd() - a file descriptor to read events from */

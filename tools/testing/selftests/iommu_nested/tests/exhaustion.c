@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Objects come and go, more of them than there are hardware IDs: none of them
- * may keep its ASID or VMID, both of which are 16 bits wide at most.
+ * may keep its ID, which is 16 bits wide at most.
  */
 
 #define EXHAUSTION_ROUNDS	66000
@@ -42,40 +42,7 @@ static void exhaust_hwpts(struct __test_metadata *_metadata, struct host *host,
 	}
 }
 
-TEST_F_TIMEOUT(exhaustion, stage1, 300)
+TEST_F_TIMEOUT(exhaustion, hwpt, 300)
 {
 	exhaust_hwpts(_metadata, &self->host, self->ioas, 0);
-}
-
-TEST_F_TIMEOUT(exhaustion, stage2, 300)
-{
-	exhaust_hwpts(_metadata, &self->host, self->ioas,
-		      IOMMU_HWPT_ALLOC_NEST_PARENT);
-}
-
-/* A virtual IOMMU has a VMID once something is configured with it. */
-TEST_F_TIMEOUT(exhaustion, viommu, 300)
-{
-	const __u64 ste[2] = { STE0_V | STE0_CONFIG(STE_CONFIG_BYPASS) };
-	struct host *host = &self->host;
-	__u32 viommu, nested;
-	struct vm vm;
-	int i;
-
-	host_make_s2(_metadata, host);
-	vm_up(_metadata, host, &vm, &host->edu[0], 1);
-	if (_metadata->exit_code)
-		return;
-	for (i = 0; i < EXHAUSTION_ROUNDS; i++) {
-		ASSERT_EQ(0, viommu_alloc(host, host->s2, &viommu)) {
-			TH_LOG("vIOMMU number %d", i);
-		}
-		ASSERT_EQ(0, iommufd_hwpt_alloc_ste(host->fd,
-						    host->edu[0].dev, viommu,
-						    ste, &nested)) {
-			TH_LOG("vIOMMU number %d, in use", i);
-		}
-		ASSERT_EQ(0, iommufd_destroy(host->fd, nested));
-		ASSERT_EQ(0, iommufd_destroy(host->fd, viommu));
-	}
 }

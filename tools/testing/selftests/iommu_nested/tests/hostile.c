@@ -74,7 +74,7 @@ TEST_F(hostile, descriptors_outside_of_memory)
 TEST_F(hostile, descriptor_table_shapes)
 {
 	struct vm *vm = &self->vm;
-	unsigned int max = IDR1_SSIDSIZE(self->host.info.idr[1]);
+	unsigned int max = IDR1_SSIDSIZE(self->host.smmu.idr[1]);
 	unsigned int fmt;
 
 	for (fmt = 0; fmt < 4; fmt++)

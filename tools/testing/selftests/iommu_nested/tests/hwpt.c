@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Kernel-managed page tables: what DMA reaches through one stage. */
+/*
+ * Kernel-managed page tables: what DMA reaches through one stage. The variants,
+ * one for each kind of table, are with what the IOMMU has of its own.
+ */
 
 FIXTURE(hwpt)
 {
@@ -10,17 +13,6 @@ FIXTURE(hwpt)
 FIXTURE_VARIANT(hwpt)
 {
 	__u32 flags;
-};
-
-/* Stage 1, as a device gets it from an IOAS; stage 2, as it carries a guest. */
-FIXTURE_VARIANT_ADD(hwpt, stage1)
-{
-	.flags = 0,
-};
-
-FIXTURE_VARIANT_ADD(hwpt, stage2)
-{
-	.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
 };
 
 FIXTURE_SETUP(hwpt)
@@ -243,4 +235,37 @@ TEST_F(hwpt, replace)
 				page_gpa(host, PAGE_B)));
 	EXPECT_EQ(0, iommufd_destroy(host->fd, self->id));
 	EXPECT_EQ(-EBUSY, iommufd_destroy(host->fd, hwpt));
+}
+
+/* A device that is closed in mid-transfer is of no use until it is attached again. */
+TEST_F(hwpt, closed_in_transfer)
+{
+	struct host *host = &self->host;
+	struct edu *edu = &host->edu[0];
+
+	edu_store_start(edu, page_gpa(host, PAGE_A), 0, 8);
+	edu_close(edu);
+	ASSERT_EQ(0, edu_open(edu, 0, host->fd));
+	EXPECT_EQ(NOWHERE, hits(_metadata, host, edu, page_gpa(host, PAGE_A)));
+	ASSERT_EQ(0, edu_attach(edu, self->id));
+	EXPECT_EQ(PAGE_A, hits(_metadata, host, edu, page_gpa(host, PAGE_A)));
+}
+
+/* Also the one behind a bridge */
+TEST(each_device)
+{
+	unsigned int num = edu_count();
+	struct host host;
+	unsigned int nth;
+
+	for (nth = 0; nth < num; nth++) {
+		host_up_nth(_metadata, &host, nth, 1);
+		ASSERT_EQ(0, _metadata->exit_code);
+		EXPECT_EQ(PAGE_C, hits(_metadata, &host, &host.edu[0],
+				       page_gpa(&host, PAGE_C))) {
+			TH_LOG("%s", host.edu[0].bdf);
+		}
+		EXPECT_EQ(NOWHERE, hits(_metadata, &host, &host.edu[0], IOVA));
+		host_down(&host);
+	}
 }

@@ -146,14 +146,14 @@ static void check_range(struct __test_metadata *_metadata, struct vm *vm,
 
 TEST_F(invalidate, tlbi_range)
 {
-	if (!IDR3_RIL(self->host.info.idr[3]))
+	if (!IDR3_RIL(self->host.smmu.idr[3]))
 		SKIP(return, NO_RANGES);
 	check_range(_metadata, &self->vm, 3, 0);
 }
 
 TEST_F(invalidate, tlbi_range_with_scale)
 {
-	if (!IDR3_RIL(self->host.info.idr[3]))
+	if (!IDR3_RIL(self->host.smmu.idr[3]))
 		SKIP(return, NO_RANGES);
 	check_range(_metadata, &self->vm, 2, 2);
 }
@@ -163,7 +163,7 @@ TEST_F(invalidate, tlbi_with_level_hint)
 {
 	struct smmu_cmd cmd = smmu_tlbi_va(ASID, IOVA);
 
-	if (!IDR3_RIL(self->host.info.idr[3]))
+	if (!IDR3_RIL(self->host.smmu.idr[3]))
 		SKIP(return, NO_RANGES);
 	cmd.w[1] |= CMD1_TG(1) | CMD1_TTL(3);
 	check_tlbi(_metadata, &self->vm, cmd);
@@ -178,7 +178,7 @@ static void check_cfgi(struct __test_metadata *_metadata, struct vm *vm,
 
 	ASSERT_EQ(0, s1_init(&other, &host->ram, 12, S1_VA_BITS));
 	ASSERT_EQ(0, s1_map(&other, IOVA, page_gpa(host, PAGE_C)));
-	cd_write(vm->cd, &other, ASID + 1, IDR5_OAS(host->info.idr[5]));
+	cd_write(vm->cd, &other, ASID + 1, IDR5_OAS(host->smmu.idr[5]));
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA)) {
 		TH_LOG("the descriptor was not cached: there is nothing to prove");
 	}

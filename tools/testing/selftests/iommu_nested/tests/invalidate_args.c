@@ -55,7 +55,7 @@ static bool guest_opcode(unsigned int opcode, bool ats)
 /* All 256: those of the host, of EL2, EL3 and Secure state, and the undefined. */
 TEST_F(refusal, opcodes)
 {
-	bool ats = IDR0_ATS(self->host.info.idr[0]);
+	bool ats = IDR0_ATS(self->host.smmu.idr[0]);
 	struct vm *vm = &self->vm;
 	unsigned int opcode;
 
@@ -97,12 +97,12 @@ TEST_F(refusal, reserved_bits_of_tlbi)
 	struct host *host = &self->host;
 	struct vm *vm = &self->vm;
 	__u64 vmid = CMD0_VMID(0xffff);
-	__u64 asid = CMD0_ASID(IDR0_ASID16(host->info.idr[0]) ? 0xffff : 0xff);
+	__u64 asid = CMD0_ASID(IDR0_ASID16(host->smmu.idr[0]) ? 0xffff : 0xff);
 	__u64 va = CMD1_ADDRESS | CMD1_LEAF;
 	__u64 tg = 0;
 
 	/* A page size alone says nothing with TTL 0; see range_fields. */
-	if (IDR3_RIL(host->info.idr[3]))
+	if (IDR3_RIL(host->smmu.idr[3]))
 		tg = CMD1_TG(3);
 
 	check_reserved(_metadata, vm, smmu_cmd(CMD_TLBI_NSNH_ALL), 0, 0);
@@ -115,7 +115,7 @@ TEST_F(refusal, reserved_bits_of_tlbi)
 
 TEST_F(refusal, reserved_bits_of_cfgi)
 {
-	unsigned int ssid_bits = IDR1_SSIDSIZE(self->host.info.idr[1]);
+	unsigned int ssid_bits = IDR1_SSIDSIZE(self->host.smmu.idr[1]);
 	struct vm *vm = &self->vm;
 	__u64 sid = CMD0_SID(~0U);
 	__u64 ssid = ssid_bits ? CMD0_SSID(0xfffff) : 0;
@@ -131,7 +131,7 @@ TEST_F(refusal, range_fields)
 	struct vm *vm = &self->vm;
 	struct smmu_cmd cmd;
 
-	if (!IDR3_RIL(self->host.info.idr[3]))
+	if (!IDR3_RIL(self->host.smmu.idr[3]))
 		SKIP(return, NO_RANGES);
 
 	/* TG 0: no range, hence no NUM, SCALE and TTL */
@@ -169,7 +169,7 @@ TEST_F(refusal, atc_inv_without_ats)
 {
 	struct smmu_cmd cmd = smmu_cmd(CMD_ATC_INV);
 
-	if (IDR0_ATS(self->host.info.idr[0]))
+	if (IDR0_ATS(self->host.smmu.idr[0]))
 		SKIP(return, "IDR0.ATS is 1: this SMMU takes ATC_INV");
 	cmd.w[0] |= CMD0_SID(self->vm.vsid);
 	EXPECT_EQ(-EIO, try_cmd(_metadata, &self->vm, cmd));

@@ -86,7 +86,7 @@ TEST_F(invalidate, attach_of_a_changed_ste)
 	ASSERT_NE(NULL, cd);
 	ASSERT_EQ(0, s1_init(&other, &host->ram, 12, S1_VA_BITS));
 	ASSERT_EQ(0, s1_map(&other, IOVA, page_gpa(host, PAGE_C)));
-	cd_write(cd, &other, ASID + 1, IDR5_OAS(host->info.idr[5]));
+	cd_write(cd, &other, ASID + 1, IDR5_OAS(host->smmu.idr[5]));
 	ste_s1(ste, guest_gpa(&host->ram, cd), 0);
 	ASSERT_EQ(0, iommufd_hwpt_alloc_ste(host->fd, vm->edu->dev, vm->viommu,
 					    ste, &hwpt));

@@ -229,7 +229,7 @@ TEST_F(shared_viommu, cfgi_is_for_one)
 	ASSERT_EQ(PAGE_A, hits(_metadata, host, &host->edu[1], IOVA));
 	ASSERT_EQ(0, s1_init(&other, &host->ram, 12, S1_VA_BITS));
 	ASSERT_EQ(0, s1_map(&other, IOVA, page_gpa(host, PAGE_C)));
-	cd_write(vm->cd, &other, ASID + 1, IDR5_OAS(host->info.idr[5]));
+	cd_write(vm->cd, &other, ASID + 1, IDR5_OAS(host->smmu.idr[5]));
 	vm_invalidate(_metadata, vm, smmu_cfgi_cd(vm->vsid + 1, 0));
 	EXPECT_EQ(PAGE_A, hits(_metadata, host, &host->edu[0], IOVA));
 	EXPECT_EQ(PAGE_C, hits(_metadata, host, &host->edu[1], IOVA));

@@ -15,57 +15,13 @@ FIXTURE_SETUP(lifetime)
 	if (_metadata->exit_code)
 		return;
 	vm_map(_metadata, vm, IOVA, PAGE_A);
-	ASSERT_EQ(0, edu_attach(vm->edu, vm->hwpt));
+	ASSERT_EQ(0, vm_attach(vm));
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
 }
 
 FIXTURE_TEARDOWN(lifetime)
 {
 	host_down(&self->host);
-}
-
-/* The device goes first, as it is: attached, in a vIOMMU, in mid-transfer. */
-TEST_F(lifetime, device_closed_while_live)
-{
-	struct host *host = &self->host;
-	struct vm *vm = &self->vm;
-	struct smmu_cmd cmd = smmu_cfgi_cd_all(vm->vsid);
-	__u32 vdevice, done;
-
-	edu_store_start(vm->edu, IOVA, 0, 8);
-	edu_close(vm->edu);
-	/* The vSID went with it... */
-	EXPECT_EQ(-EIO, vm_invalidate_n(vm, &cmd, 1, &done));
-	EXPECT_EQ(0U, done);
-	/* ... the TLB of the vIOMMU is still the guest's. */
-	vm_invalidate(_metadata, vm, smmu_cmd(CMD_TLBI_NH_ALL));
-
-	ASSERT_EQ(0, edu_open(vm->edu, 0, host->fd));
-	EXPECT_EQ(NOWHERE, vm_hits(_metadata, vm, IOVA));
-	EXPECT_EQ(-ENOENT, edu_attach(vm->edu, vm->hwpt));
-	ASSERT_EQ(0, iommufd_vdevice_alloc(host->fd, vm->viommu, vm->edu->dev,
-					   vm->vsid, &vdevice));
-	ASSERT_EQ(0, edu_attach(vm->edu, vm->hwpt));
-	EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
-}
-
-/* Without its vDEVICE the device goes on, but has no name to be called by. */
-TEST_F(lifetime, vdevice_destroyed_while_attached)
-{
-	struct host *host = &self->host;
-	struct vm *vm = &self->vm;
-	struct smmu_cmd cmd = smmu_cfgi_cd_all(vm->vsid);
-	__u32 done;
-
-	ASSERT_EQ(0, iommufd_destroy(host->fd, vm->vdevice));
-	EXPECT_EQ(-EIO, vm_invalidate_n(vm, &cmd, 1, &done));
-	vm_map(_metadata, vm, IOVA, PAGE_B);
-	vm_invalidate(_metadata, vm, smmu_tlbi_va(ASID, IOVA));
-	EXPECT_EQ(PAGE_B, vm_hits(_metadata, vm, IOVA));
-
-	ASSERT_EQ(0, iommufd_vdevice_alloc(host->fd, vm->viommu, vm->edu->dev,
-					   vm->vsid, &vm->vdevice));
-	EXPECT_EQ(0, vm_invalidate_n(vm, &cmd, 1, &done));
 }
 
 /* /dev/iommu goes first; the device holds on to the context until it goes. */
@@ -86,29 +42,6 @@ TEST_F(lifetime, context_closed_while_live)
 	EXPECT_EQ(NOWHERE, vm_hits(_metadata, vm, page_gpa(host, PAGE_A)));
 }
 
-/* A vEVENTQ that outlives everything it told of. */
-TEST_F(lifetime, event_queue_outlives_the_guest)
-{
-	struct host *host = &self->host;
-	struct vm *vm = &self->vm;
-	struct pollfd poll_fd = { .events = POLLIN };
-	struct vevent event;
-	__u32 queue;
-	int fd;
-
-	ASSERT_EQ(0, iommufd_veventq_alloc(host->fd, vm->viommu,
-					   IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, 16,
-					   &queue, &fd));
-	fault(_metadata, vm, IOVA + GUEST_PAGE);
-	poll_fd.fd = fd;
-	ASSERT_EQ(1, poll(&poll_fd, 1, VEVENT_TIMEOUT_MS));
-	edu_close(vm->edu);
-	close(host->fd);
-	host->fd = -1;
-	expect_event(_metadata, fd, vm, EVT_F_TRANSLATION, &event);
-	EXPECT_EQ(0, close(fd));
-}
-
 /*
  * A reset detaches the function for its time and attaches it again. It takes a
  * device that vfio can reset: not one that shares a bus with others.
@@ -121,22 +54,68 @@ TEST(device_reset)
 	struct vm vm;
 
 	for (nth = 0; nth < num; nth++) {
+		bool resets;
+
 		host_up_nth(_metadata, &host, nth, 1);
-		if (host.edu[0].flags & VFIO_DEVICE_FLAGS_RESET)
-			break;
+		resets = host.edu[0].flags & VFIO_DEVICE_FLAGS_RESET;
 		host_down(&host);
+		if (resets)
+			break;
 	}
 	if (nth == num)
 		SKIP(return, "none of the %u edu devices can be reset", num);
-	host_make_s2(_metadata, &host);
-	vm_up(_metadata, &host, &vm, &host.edu[0], 0x1234);
+	nest_up_nth(_metadata, &host, &vm, nth);
 	if (_metadata->exit_code)
 		return;
 	vm_map(_metadata, &vm, IOVA, PAGE_A);
-	ASSERT_EQ(0, edu_attach(vm.edu, vm.hwpt));
+	ASSERT_EQ(0, vm_attach(&vm));
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, &vm, IOVA));
 	ASSERT_EQ(0, edu_reset(vm.edu));
 	ASSERT_EQ(0, edu_enable(vm.edu));
+	EXPECT_EQ(PAGE_A, vm_hits(_metadata, &vm, IOVA));
+	host_down(&host);
+}
+
+/* It goes while it is in use, as soon as it is not, and another one comes. */
+static void *remove_device(void *arg)
+{
+	struct edu *edu = arg;
+
+	return (void *)(long)pci_remove(edu->bdf);
+}
+
+TEST(device_removed)
+{
+	unsigned int num = edu_count();
+	struct host host = { 0 };
+	pthread_t thread;
+	struct vm vm;
+	void *rc;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		nest_up(_metadata, &host, &vm);
+		if (_metadata->exit_code)
+			return;
+		vm_map(_metadata, &vm, IOVA, PAGE_A);
+		ASSERT_EQ(0, vm_attach(&vm));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, remove_device,
+					    vm.edu));
+		/* Removal has begun, but waits. */
+		usleep(200 * 1000);
+		EXPECT_EQ(PAGE_A, vm_hits(_metadata, &vm, IOVA));
+		edu_store_start(vm.edu, IOVA, 0, 8);
+		host_down(&host);
+		ASSERT_EQ(0, pthread_join(thread, &rc));
+		EXPECT_EQ(NULL, rc);
+		EXPECT_EQ(num - 1, edu_count());
+		ASSERT_EQ(0, pci_rescan());
+		ASSERT_EQ(num, edu_count());
+	}
+	nest_up(_metadata, &host, &vm);
+	vm_map(_metadata, &vm, IOVA, PAGE_A);
+	EXPECT_EQ(NOWHERE, vm_hits(_metadata, &vm, IOVA + GUEST_PAGE));
+	ASSERT_EQ(0, vm_attach(&vm));
 	EXPECT_EQ(PAGE_A, vm_hits(_metadata, &vm, IOVA));
 	host_down(&host);
 }
@@ -154,7 +133,7 @@ static void live_and_die(struct __test_metadata *_metadata, bool in_transfer)
 	if (_metadata->exit_code)
 		_exit(_metadata->exit_code);
 	vm_map(_metadata, &vm, IOVA, PAGE_A);
-	ASSERT_EQ(0, edu_attach(vm.edu, vm.hwpt));
+	ASSERT_EQ(0, vm_attach(&vm));
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, &vm, IOVA));
 	if (in_transfer)
 		edu_store_start(vm.edu, IOVA, 0, 8);
@@ -174,7 +153,7 @@ TEST(process_dies_with_everything_live)
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		ASSERT_TRUE(WIFEXITED(status));
 		if (WEXITSTATUS(status) == KSFT_SKIP)
-			SKIP(return, NO_NESTING);
+			SKIP(return, NO_GUEST);
 		ASSERT_EQ(KSFT_PASS, WEXITSTATUS(status)) {
 			TH_LOG("process %d of 5", i);
 		}
@@ -188,16 +167,13 @@ static void run_process(struct __test_metadata *_metadata, unsigned int nth)
 	struct vm vm;
 	int i;
 
-	host_up_nth(_metadata, &host, nth, 1);
-	host_make_s2(_metadata, &host);
-	vm_up(_metadata, &host, &vm, &host.edu[0], 0x42);
+	nest_up_nth(_metadata, &host, &vm, nth);
 	if (_metadata->exit_code)
 		_exit(_metadata->exit_code);
 	vm_map(_metadata, &vm, IOVA, PAGE_A);
-	ASSERT_EQ(0, edu_attach(vm.edu, vm.hwpt));
+	ASSERT_EQ(0, vm_attach(&vm));
 	for (i = 0; i < 5; i++) {
-		vm_map(_metadata, &vm, IOVA, i % 2 ? PAGE_A : PAGE_B);
-		vm_invalidate(_metadata, &vm, smmu_tlbi_va(ASID, IOVA));
+		vm_remap(_metadata, &vm, IOVA, i % 2 ? PAGE_A : PAGE_B);
 		ASSERT_EQ(i % 2 ? PAGE_A : PAGE_B,
 			  vm_hits(_metadata, &vm, IOVA));
 	}
@@ -229,5 +205,5 @@ TEST(two_processes)
 			EXPECT_EQ(KSFT_PASS, WEXITSTATUS(status));
 	}
 	if (!nests)
-		SKIP(return, NO_NESTING);
+		SKIP(return, NO_GUEST);
 }

@@ -219,7 +219,7 @@ TEST_F_TIMEOUT(nested, switch_all_pairs, 120)
 	ASSERT_EQ(0, s1_map(&other, at, page_gpa(host, PAGE_B)));
 	cd = guest_alloc(&host->ram, GUEST_PAGE);
 	ASSERT_NE(NULL, cd);
-	cd_write(cd, &other, ASID + 1, IDR5_OAS(host->info.idr[5]));
+	cd_write(cd, &other, ASID + 1, IDR5_OAS(host->smmu.idr[5]));
 	ste_s1(ste, guest_gpa(&host->ram, cd), 0);
 
 	pt[TRANSLATE] = vm->hwpt;

@@ -71,7 +71,7 @@ FIXTURE_VARIANT_ADD(stage1, block_512m)
 
 static bool has_granule(const struct host *host, unsigned int granule)
 {
-	__u32 idr5 = host->info.idr[5];
+	__u32 idr5 = host->smmu.idr[5];
 
 	return granule == 12 ? IDR5_GRAN4K(idr5) :
 	       granule == 14 ? IDR5_GRAN16K(idr5) : IDR5_GRAN64K(idr5);
@@ -102,7 +102,7 @@ FIXTURE_SETUP(stage1)
 	ASSERT_EQ(0, s1_init(&vm->s1, &host->ram, variant->granule,
 			     variant->va_bits));
 	ASSERT_EQ(variant->levels, S1_LAST_LEVEL + 1 - vm->s1.start_level);
-	cd_write(vm->cd, &vm->s1, ASID, IDR5_OAS(host->info.idr[5]));
+	cd_write(vm->cd, &vm->s1, ASID, IDR5_OAS(host->smmu.idr[5]));
 	/* The leaf that holds page C covers a good deal more than that page. */
 	size = s1_block_size(&vm->s1, variant->level);
 	gpa = page_gpa(host, PAGE_C);

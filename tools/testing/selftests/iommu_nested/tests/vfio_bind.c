@@ -195,7 +195,7 @@ TEST_F_TIMEOUT(bind, all_pairs_of_states, 120)
 	ASSERT_EQ(0, s1_map(&other, at, page_gpa(host, PAGE_B)));
 	cd = guest_alloc(&host->ram, GUEST_PAGE);
 	ASSERT_NE(NULL, cd);
-	cd_write(cd, &other, ASID + 1, IDR5_OAS(host->info.idr[5]));
+	cd_write(cd, &other, ASID + 1, IDR5_OAS(host->smmu.idr[5]));
 
 	for (from = 0; from < NUM_STATES; from++) {
 		for (to = 0; to < NUM_STATES; to++) {
@@ -443,7 +443,7 @@ TEST_F(bind, refusals_without_a_table)
 
 TEST_F(bind, refusals_of_smmuv3)
 {
-	const __u32 *idr = self->host.info.idr;
+	const __u32 *idr = self->host.smmu.idr;
 	unsigned int ssid_bits = IDR1_SSIDSIZE(idr[1]);
 	struct vm *vm = &self->vm;
 
@@ -497,7 +497,7 @@ TEST_F(bind, options)
 /* Where nothing is ever stalled, nor can it be said not to be. */
 TEST_F(bind, stalld)
 {
-	bool stalls = IDR0_STALL_MODEL(self->host.info.idr[0]) == 0;
+	bool stalls = IDR0_STALL_MODEL(self->host.smmu.idr[0]) == 0;
 	struct vm *vm = &self->vm;
 	struct vfio_nested_bind_pasid_table cmd = table_of(vm);
 

@@ -21,7 +21,7 @@ FIXTURE_SETUP(pair)
 	for (i = 0; i < 2; i++) {
 		guest_up(_metadata, host, &self->vm[i], &host->edu[i], VSID + i);
 		cd_write(self->vm[i].cd, &self->vm[i].s1, ASID + i,
-			 IDR5_OAS(host->info.idr[5]));
+			 IDR5_OAS(host->smmu.idr[5]));
 		vm_map(_metadata, &self->vm[i], IOVA, PAGE_A << i);
 	}
 }
@@ -198,7 +198,7 @@ static void bind_and_go_stale(struct __test_metadata *_metadata,
 		ASSERT_EQ(0, s1_init(&other[i], &host->ram, 12, S1_VA_BITS));
 		ASSERT_EQ(0, s1_map(&other[i], IOVA, page_gpa(host, PAGE_C)));
 		cd_write(vm[i].cd, &other[i], ASID + 10 + i,
-			 IDR5_OAS(host->info.idr[5]));
+			 IDR5_OAS(host->smmu.idr[5]));
 		ASSERT_EQ(PAGE_A << i, vm_hits(_metadata, &vm[i], IOVA));
 	}
 }
@@ -294,11 +294,11 @@ TEST_F_TIMEOUT(pair, invalidation_beside_a_replacement, 120)
 		__u32 done = 1;
 
 		cd_write(vm[1].cd, &tables[0], ASID + 10,
-			 IDR5_OAS(host->info.idr[5]));
+			 IDR5_OAS(host->smmu.idr[5]));
 		ASSERT_EQ(0, vm_bind(&vm[1]));
 		EXPECT_EQ(PAGE_C, vm_hits(_metadata, &vm[1], IOVA));
 		cd_write(vm[1].cd, &tables[1], ASID + 11,
-			 IDR5_OAS(host->info.idr[5]));
+			 IDR5_OAS(host->smmu.idr[5]));
 		pthread_barrier_wait(&replacer.barrier);
 		spin_us(i * 20);
 		EXPECT_EQ(0, vfio_invalidate(host->fd, &inv, &done));

@@ -324,7 +324,8 @@ TEST_F(info, registers_are_those_of_iommufd)
 	fd = iommufd_open();
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, edu_open(&edu, 1, fd));
-	ASSERT_EQ(0, iommufd_hw_info(fd, edu.dev, &cmd, &info));
+	ASSERT_EQ(0, iommufd_hw_info(fd, edu.dev, &cmd, &info,
+				     sizeof(info)));
 	EXPECT_EQ(0, memcmp(info.idr, cap->idr, sizeof(info.idr)));
 	EXPECT_EQ(info.iidr, cap->iidr);
 	EXPECT_EQ(info.aidr, cap->aidr);

@@ -256,7 +256,7 @@ static void check_pasid(struct __test_metadata *_metadata, struct vm *vm,
 
 	ASSERT_EQ(0, s1_init(&other, &host->ram, 12, S1_VA_BITS));
 	ASSERT_EQ(0, s1_map(&other, IOVA, page_gpa(host, PAGE_C)));
-	cd_write(vm->cd, &other, ASID + 1, IDR5_OAS(host->info.idr[5]));
+	cd_write(vm->cd, &other, ASID + 1, IDR5_OAS(host->smmu.idr[5]));
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA)) {
 		TH_LOG("the descriptor was not cached: there is nothing to prove");
 	}
@@ -311,7 +311,7 @@ static void check_both(struct __test_metadata *_metadata, struct vm *vm,
 
 	ASSERT_EQ(0, s1_init(&other, &host->ram, 12, S1_VA_BITS));
 	ASSERT_EQ(0, s1_map(&other, IOVA, page_gpa(host, PAGE_C)));
-	cd_write(vm->cd, &other, ASID, IDR5_OAS(host->info.idr[5]));
+	cd_write(vm->cd, &other, ASID, IDR5_OAS(host->smmu.idr[5]));
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
 
 	/* One of them is not enough, as there is still the other. */
@@ -323,13 +323,13 @@ static void check_both(struct __test_metadata *_metadata, struct vm *vm,
 		TH_LOG("the translation was not cached: there is nothing to prove");
 	}
 	/* Back, as if nothing had happened, then both. */
-	cd_write(vm->cd, &vm->s1, ASID, IDR5_OAS(host->info.idr[5]));
+	cd_write(vm->cd, &vm->s1, ASID, IDR5_OAS(host->smmu.idr[5]));
 	invalidate_one(_metadata, vm, (struct vfio_nested_inv){
 		.caches = VFIO_NESTED_INV_PASID,
 		.granularity = VFIO_NESTED_INV_GRANU_DOMAIN,
 	});
 	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
-	cd_write(vm->cd, &other, ASID, IDR5_OAS(host->info.idr[5]));
+	cd_write(vm->cd, &other, ASID, IDR5_OAS(host->smmu.idr[5]));
 	invalidate_one(_metadata, vm, inv);
 	EXPECT_EQ(PAGE_C, vm_hits(_metadata, vm, IOVA));
 }
@@ -533,7 +533,7 @@ TEST_F(inv, refusals_of_domain_and_pasid)
 	REFUSE_INV(caches = VFIO_NESTED_INV_DEV_IOTLB;
 		   inv.flags = 0);
 	/* Beyond what this hardware has */
-	REFUSE_INV(pasid = 1U << IDR1_SSIDSIZE(self->host.info.idr[1]));
+	REFUSE_INV(pasid = 1U << IDR1_SSIDSIZE(self->host.smmu.idr[1]));
 	REFUSE_INV(pasid = ~0U);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the fixtures are made of: a host (an iommufd context or a VFIO container,
- * with devices and some memory) and guests of it.
+ * What the fixtures are made of: a host, which is an iommufd context or a VFIO
+ * container, with devices and some memory.
  *
  * The question "where does this DMA go?" has one form in all tests: hits()
  * lets the device store a fresh marker and tells which of the host's four data
@@ -10,19 +10,15 @@
 #ifndef IOMMU_NESTED_WITNESS_H
 #define IOMMU_NESTED_WITNESS_H
 
+#include <linux/bits.h>
 #include <linux/iommufd.h>
 
 #include "../lib/edu.h"
 #include "../lib/guest.h"
-#include "../lib/smmuv3.h"
 
 #define GUEST_GPA	0x40000000ULL
 #define GUEST_SIZE	MIB(4)
 #define IOVA		0x1234567000ULL
-#define MSI_WINDOW	0x08000000ULL	/* where the host maps doorbells */
-#define MSI_WINDOW_END	0x080fffffULL
-#define S1_VA_BITS	39
-#define ASID		0x77
 
 #define PAGE_A		BIT(0)
 #define PAGE_B		BIT(1)
@@ -43,19 +39,7 @@ struct host {
 	struct guest ram;
 	__u64 *page[NUM_PAGES];
 	unsigned int next_marker;
-	struct iommu_hw_info_arm_smmuv3 info;
-};
-
-struct vm {
-	struct host *host;
-	struct edu *edu;
-	__u32 viommu;
-	__u32 vdevice;
-	__u32 vsid;			/* what the guest calls the device */
-	struct s1 s1;
-	__u64 *cd;
-	__u64 ste[2];
-	__u32 hwpt;			/* translates through s1 */
+	struct iommu_hw_info_arm_smmuv3 smmu;	/* if there is one, its registers */
 };
 
 /* Never 0, never the same for two words of the device's buffer. */
@@ -144,7 +128,7 @@ static void host_make_ram(struct __test_metadata *_metadata, struct host *host)
  * does, unless it is told to be strict about coherency; of another one nothing
  * is known, so a refusal by that one is no failure.
  */
-static bool nesting_promised(void)
+static inline bool nesting_promised(void)
 {
 	char mode[16] = "";
 	FILE *f;
@@ -158,55 +142,6 @@ static bool nesting_promised(void)
 		fclose(f);
 	}
 	return strncmp(mode, "strict", 6);
-}
-
-/* An empty stage 1 and a descriptor that leads to it. */
-static void vm_make_tables(struct __test_metadata *_metadata, struct vm *vm)
-{
-	struct host *host = vm->host;
-
-	ASSERT_EQ(0, s1_init(&vm->s1, &host->ram, 12, S1_VA_BITS));
-	vm->cd = guest_alloc(&host->ram, GUEST_PAGE);
-	ASSERT_NE(NULL, vm->cd);
-	cd_write(vm->cd, &vm->s1, ASID, IDR5_OAS(host->info.idr[5]));
-}
-
-/* The guest's map and unmap: they change memory and invalidate nothing. */
-static void vm_map(struct __test_metadata *_metadata, struct vm *vm, __u64 iova,
-		   unsigned long page)
-{
-	ASSERT_EQ(0, s1_map(&vm->s1, iova, page_gpa(vm->host, page)));
-}
-
-static unsigned long vm_hits(struct __test_metadata *_metadata, struct vm *vm,
-			     __u64 iova)
-{
-	return hits(_metadata, vm->host, vm->edu, iova);
-}
-
-/*
- * What each way to the driver, common.h and container.h, has of its own.
- */
-
-/* Its stage 1 translates what the device does. */
-static int vm_attach(struct vm *vm);
-/* The guest's name of the device becomes unknown. */
-static int vm_forget(struct vm *vm);
-/* Forward commands: 0 or the errno; @done gets the count that came back. */
-static int vm_invalidate_n(struct vm *vm, const struct smmu_cmd *cmds,
-			   __u32 num, __u32 *done);
-/* The nested fixtures: one guest with the first device, not attached yet. */
-static void nest_up(struct __test_metadata *_metadata, struct host *host,
-		    struct vm *vm);
-static void host_down(struct host *host);
-
-static void vm_invalidate(struct __test_metadata *_metadata, struct vm *vm,
-			  struct smmu_cmd cmd)
-{
-	__u32 done;
-
-	ASSERT_EQ(0, vm_invalidate_n(vm, &cmd, 1, &done));
-	ASSERT_EQ(1U, done);
 }
 
 #endif

@@ -7,8 +7,8 @@
  * Stage 2 is the kernel's; where it ends is what /proc/self/pagemap says of
  * the memory that was mapped there.
  */
-#ifndef IOMMU_NESTED_WALK_H
-#define IOMMU_NESTED_WALK_H
+#ifndef IOMMU_NESTED_SMMUV3_WALK_H
+#define IOMMU_NESTED_SMMUV3_WALK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,8 +40,5 @@ struct walk {
 /** walk_iova() - 0, or -EFAULT where the guest's structures lead nowhere */
 int walk_iova(const struct guest *guest, const __u64 ste[2], __u64 iova,
 	      struct walk *walk);
-
-/** host_address() - the physical address of @va, 0 where it is not known */
-__u64 host_address(const void *va);
 
 #endif

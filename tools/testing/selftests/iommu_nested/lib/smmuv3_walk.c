@@ -1,33 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "pagemap.h"
 #include "smmuv3.h"
-#include "walk.h"
-
-#define PAGEMAP_PRESENT		BIT_ULL(63)
-#define PAGEMAP_PFN		GENMASK_ULL(54, 0)
-
-__u64 host_address(const void *va)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-	__u64 entry = 0;
-	int fd;
-
-	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	if (pread(fd, &entry, sizeof(entry),
-		  (uintptr_t)va / page * sizeof(entry)) != sizeof(entry))
-		entry = 0;
-	close(fd);
-	/* Without CAP_SYS_ADMIN the page is present and its number is 0. */
-	if (!(entry & PAGEMAP_PRESENT) || !(entry & PAGEMAP_PFN))
-		return 0;
-	return (entry & PAGEMAP_PFN) * page + (uintptr_t)va % page;
-}
+#include "smmuv3_tables.h"
+#include "smmuv3_walk.h"
 
 static int walk_cd(const struct guest *guest, struct walk *walk)
 {

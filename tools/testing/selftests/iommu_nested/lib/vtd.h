@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The remapping unit, as firmware and its own registers have it. */
+#ifndef IOMMU_NESTED_VTD_H
+#define IOMMU_NESTED_VTD_H
+
+#include <linux/bitfield.h>
+#include <linux/bits.h>
+#include <linux/types.h>
+
+/* Capability registers, section 11.4.2 and 11.4.3 of the architecture */
+#define CAP_ND(r)		FIELD_GET(GENMASK_ULL(2, 0), r)
+#define CAP_MGAW(r)		FIELD_GET(GENMASK_ULL(21, 16), r)
+#define ECAP_PT(r)		FIELD_GET(BIT_ULL(6), r)
+#define ECAP_NEST(r)		FIELD_GET(BIT_ULL(26), r)
+#define ECAP_SMTS(r)		FIELD_GET(BIT_ULL(43), r)
+#define ECAP_SLADS(r)		FIELD_GET(BIT_ULL(45), r)
+#define ECAP_SSTS(r)		FIELD_GET(BIT_ULL(46), r)
+#define ECAP_FSTS(r)		FIELD_GET(BIT_ULL(47), r)
+
+struct vtd_unit {
+	__u64 base;			/* of the registers */
+	__u64 cap;
+	__u64 ecap;
+};
+
+/**
+ * vtd_read() - the first unit in the DMAR table
+ *
+ * Return: 0; -ENOENT when there is none; another negative errno.
+ */
+int vtd_read(struct vtd_unit *unit);
+
+#endif

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Software nesting on VT-d: a guest's first-stage table, and its shadow that the
+ * device uses. What does not depend on the format is tested with an SMMU.
+ */
+
+#define FL_PRESENT	BIT_ULL(0)
+#define FL_WRITE	BIT_ULL(1)
+#define FL_USER		BIT_ULL(2)
+#define FL_ACCESSED	BIT_ULL(5)
+#define FL_DIRTY	BIT_ULL(6)
+#define FL_LARGE	BIT_ULL(7)
+#define FL_TABLE	(FL_PRESENT | FL_WRITE | FL_USER)
+#define FL_PAGE		(FL_TABLE | FL_ACCESSED | FL_DIRTY)
+#define FL_ADDRESS	GENMASK_ULL(51, 12)
+#define FL_TOP		3		/* of four levels, counted from the pages */
+
+#define BLOCK_IOVA	0x1240000000ULL
+
+FIXTURE(vtd_shadow)
+{
+	struct host host;
+	struct edu *edu;
+	__u64 *root;
+};
+
+/* The entry of @level for @iova; tables on the way are made. */
+static __u64 *fl_entry(struct __test_metadata *_metadata, struct host *host,
+		       __u64 *root, __u64 iova, unsigned int level)
+{
+	__u64 *table = root;
+	unsigned int at;
+
+	for (at = FL_TOP; ; at--) {
+		__u64 *entry = &table[iova >> (12 + 9 * at) & 511];
+
+		if (at == level)
+			return entry;
+		if (!(*entry & FL_PRESENT)) {
+			void *next = guest_alloc(&host->ram, GUEST_PAGE);
+
+			ASSERT_NE(NULL, next);
+			*entry = guest_gpa(&host->ram, next) | FL_TABLE;
+		}
+		table = guest_va(&host->ram, *entry & FL_ADDRESS);
+	}
+}
+
+static struct vfio_nested_bind_guest_pgtbl fl_bind(struct host *host,
+						   const __u64 *root)
+{
+	return (struct vfio_nested_bind_guest_pgtbl){
+		.flags = VFIO_NESTED_PGTBL_NO_PASID,
+		.target = device_of(&host->edu[0]),
+		.model = VFIO_NESTED_MODEL_INTEL_VTD,
+		.base = guest_gpa(&host->ram, root),
+		.input_bits = 48,
+	};
+}
+
+static int fl_flush(struct host *host, __u64 iova)
+{
+	struct vfio_nested_inv inv = {
+		.caches = VFIO_NESTED_INV_IOTLB,
+		.granularity = VFIO_NESTED_INV_GRANU_ADDR,
+		.addr = iova,
+		.granule_size = GUEST_PAGE,
+		.granule_count = 1,
+	};
+	__u32 num = 1;
+
+	return vfio_invalidate(host->fd, &inv, &num);
+}
+
+FIXTURE_SETUP(vtd_shadow)
+{
+	struct host *host = &self->host;
+
+	container_up_nth(_metadata, host, VFIO_TYPE1_NESTING_IOMMU, 0, 1);
+	if (_metadata->exit_code)
+		return;
+	if (!shadowing(_metadata, host))
+		SKIP(return, "the hardware walks guests' tables");
+	self->edu = &host->edu[0];
+	self->root = guest_alloc(&host->ram, GUEST_PAGE);
+	ASSERT_NE(NULL, self->root);
+}
+
+FIXTURE_TEARDOWN(vtd_shadow)
+{
+	host_down(&self->host);
+}
+
+#define ENTRY(iova, level) \
+	(*fl_entry(_metadata, &self->host, self->root, iova, level))
+#define HITS(iova)	hits(_metadata, &self->host, self->edu, iova)
+#define GPA(page)	page_gpa(&self->host, page)
+
+#define BIND() do {							\
+	struct vfio_nested_bind_guest_pgtbl cmd_;			\
+									\
+	cmd_ = fl_bind(&self->host, self->root);			\
+	ASSERT_EQ(0, vfio_bind_pgtbl(self->host.fd, &cmd_));		\
+} while (0)
+
+TEST_F(vtd_shadow, info)
+{
+	const struct vfio_nested_info_intel_vtd *unit;
+	const struct vfio_nested_info_cap *cap;
+	union info info;
+
+	cap = info_get(_metadata, self->host.fd, &info, VFIO_NESTED_INFO_CAP);
+	EXPECT_EQ((__u64)(VFIO_NESTED_OP_BIND_GUEST_PGTBL |
+			  VFIO_NESTED_OP_CACHE_INVALIDATE |
+			  VFIO_NESTED_OP_EVENT_FD), cap->ops);
+	EXPECT_EQ((__u32)VFIO_NESTED_MODEL_INTEL_VTD, cap->model);
+	EXPECT_EQ(KIB(4), cap->granules);
+	EXPECT_EQ(KIB(4) | MIB(2) | MIB(1024), cap->pgsizes);
+	EXPECT_LE(38U, cap->input_bits);
+	unit = info_get(_metadata, self->host.fd, &info,
+			VFIO_NESTED_INFO_CAP_INTEL_VTD);
+	EXPECT_EQ(0U, unit->index);
+	EXPECT_NE(0ULL, unit->cap);
+	EXPECT_NE(0ULL, unit->ecap);
+}
+
+TEST_F(vtd_shadow, walk)
+{
+	struct host *host = &self->host;
+
+	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
+	EXPECT_EQ(PAGE_B, HITS(GPA(PAGE_B)));
+	BIND();
+	EXPECT_EQ(PAGE_A, HITS(IOVA));
+	EXPECT_EQ(NOWHERE, HITS(IOVA + GUEST_PAGE));
+	EXPECT_EQ(NOWHERE, HITS(GPA(PAGE_B)));
+
+	ENTRY(IOVA, 0) = GPA(PAGE_B) | FL_PAGE;
+	EXPECT_EQ(PAGE_A, HITS(IOVA));
+	ASSERT_EQ(0, fl_flush(host, IOVA));
+	EXPECT_EQ(PAGE_B, HITS(IOVA));
+
+	ENTRY(IOVA + GUEST_PAGE, 0) = GPA(PAGE_C) | FL_PAGE;
+	EXPECT_EQ(NOWHERE, HITS(IOVA + GUEST_PAGE));
+	ASSERT_EQ(0, fl_flush(host, IOVA + GUEST_PAGE));
+	EXPECT_EQ(PAGE_C, HITS(IOVA + GUEST_PAGE));
+
+	ENTRY(IOVA, 0) = 0;
+	ASSERT_EQ(0, fl_flush(host, IOVA));
+	EXPECT_EQ(NOWHERE, HITS(IOVA));
+	EXPECT_EQ(PAGE_C, HITS(IOVA + GUEST_PAGE));
+
+	ASSERT_EQ(0, vfio_unbind_pgtbl(host->fd, device_of(self->edu)));
+	EXPECT_EQ(NOWHERE, HITS(IOVA + GUEST_PAGE));
+	EXPECT_EQ(PAGE_B, HITS(GPA(PAGE_B)));
+}
+
+TEST_F(vtd_shadow, entries)
+{
+	const struct {
+		__u64 entry;
+		bool write;
+	} pages[] = {
+		{ FL_PAGE, true },
+		{ FL_PAGE & ~FL_PRESENT, false },
+		{ FL_PAGE & ~FL_WRITE, false },
+		{ FL_PAGE & ~FL_USER, false },
+		{ FL_PAGE & ~FL_ACCESSED, false },
+		{ FL_PAGE & ~FL_DIRTY, false },
+		/* A memory type, software's, execute never */
+		{ FL_PAGE | FL_LARGE | GENMASK_ULL(62, 52) | BIT_ULL(63), true },
+	};
+	unsigned int i;
+
+	BIND();
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		ENTRY(IOVA, 0) = GPA(PAGE_A) | pages[i].entry;
+		ASSERT_EQ(0, fl_flush(&self->host, IOVA));
+		EXPECT_EQ(pages[i].write ? PAGE_A : NOWHERE, HITS(IOVA)) {
+			TH_LOG("page %u", i);
+		}
+	}
+	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
+	ENTRY(IOVA, 2) &= ~FL_USER;
+	ASSERT_EQ(0, fl_flush(&self->host, IOVA));
+	EXPECT_EQ(NOWHERE, HITS(IOVA));
+}
+
+TEST_F(vtd_shadow, large_pages)
+{
+	struct host *host = &self->host;
+	__u64 at = GPA(PAGE_A) - GUEST_GPA;
+	unsigned int level;
+
+	BIND();
+	for (level = 1; level <= 2; level++) {
+		ENTRY(BLOCK_IOVA, level) = GUEST_GPA | FL_PAGE | FL_LARGE;
+		ASSERT_EQ(0, fl_flush(host, BLOCK_IOVA + MIB(1)));
+		EXPECT_EQ(PAGE_A, HITS(BLOCK_IOVA + at));
+		EXPECT_EQ(NOWHERE, HITS(BLOCK_IOVA + GUEST_SIZE));
+		/* Reserved bits */
+		ENTRY(BLOCK_IOVA, level) |= BIT_ULL(13);
+		ASSERT_EQ(0, fl_flush(host, BLOCK_IOVA));
+		EXPECT_EQ(NOWHERE, HITS(BLOCK_IOVA + at));
+		ENTRY(BLOCK_IOVA, level) = 0;
+		ASSERT_EQ(0, fl_flush(host, BLOCK_IOVA));
+	}
+}
+
+TEST_F(vtd_shadow, memory_goes)
+{
+	struct host *host = &self->host;
+	long pinned = pinned_pages(_metadata);
+
+	ASSERT_EQ(0, vfio_map(host->fd, host->page[0], GUEST_PAGE, FREE_GPA));
+	ENTRY(IOVA, 0) = FREE_GPA | FL_PAGE;
+	ENTRY(IOVA + GUEST_PAGE, 0) = GPA(PAGE_D) | FL_PAGE;
+	BIND();
+	EXPECT_EQ(PAGE_A, HITS(IOVA));
+	ASSERT_EQ(0, vfio_unmap(host->fd, FREE_GPA, GUEST_PAGE, NULL));
+	EXPECT_EQ(pinned, pinned_pages(_metadata));
+	EXPECT_EQ(NOWHERE, HITS(IOVA));
+	EXPECT_EQ(PAGE_D, HITS(IOVA + GUEST_PAGE));
+	ASSERT_EQ(0, vfio_map(host->fd, host->page[1], GUEST_PAGE, FREE_GPA));
+	EXPECT_EQ(PAGE_B, HITS(IOVA));
+	/* The tables go, and the data stays. */
+	ASSERT_EQ(0, vfio_unmap(host->fd, GUEST_GPA, GUEST_SIZE, NULL));
+	EXPECT_EQ(NOWHERE, HITS(IOVA));
+	ASSERT_EQ(0, vfio_map(host->fd, host->ram.ram, GUEST_SIZE, GUEST_GPA));
+	EXPECT_EQ(PAGE_B, HITS(IOVA));
+}
+
+/* Remapped over and over, all over the place: no more tables than are used. */
+TEST_F(vtd_shadow, again_and_again)
+{
+	struct host *host = &self->host;
+	unsigned int i;
+
+	BIND();
+	for (i = 0; i < 500; i++) {
+		__u64 iova = IOVA + (i % 7) * MIB(2);
+
+		ENTRY(iova, 0) = GPA(BIT(i % NUM_PAGES)) | FL_PAGE;
+		ASSERT_EQ(0, fl_flush(host, iova));
+		if (i % 50 == 0)
+			ASSERT_EQ(BIT(i % NUM_PAGES), HITS(iova));
+		ENTRY(iova, 0) = 0;
+		ASSERT_EQ(0, fl_flush(host, iova));
+	}
+	EXPECT_EQ(NOWHERE, HITS(IOVA));
+}
+
+TEST_F(vtd_shadow, interrupts)
+{
+	struct host *host = &self->host;
+	int event = eventfd(0, EFD_CLOEXEC);
+
+	ASSERT_LE(0, event);
+	ASSERT_EQ(0, edu_set_irq(self->edu, event));
+	/* The window is not translated, whatever the table says. */
+	ENTRY(MSI_WINDOW & ~(MIB(2) - 1), 1) = GUEST_GPA | FL_PAGE | FL_LARGE;
+	BIND();
+	EXPECT_IRQ(self->edu, event);
+	ASSERT_EQ(0, vfio_unbind_pgtbl(host->fd, device_of(self->edu)));
+	EXPECT_IRQ(self->edu, event);
+	ASSERT_EQ(0, edu_set_irq(self->edu, -1));
+	close(event);
+}
+
+#define REFUSE(rc, change) do {						\
+	struct vfio_nested_bind_guest_pgtbl cmd;			\
+									\
+	cmd = fl_bind(&self->host, self->root);				\
+	change;								\
+	EXPECT_EQ(rc, vfio_bind_pgtbl(self->host.fd, &cmd)) {		\
+		TH_LOG("%s", #change);					\
+	}								\
+} while (0)
+
+TEST_F(vtd_shadow, refusals)
+{
+	REFUSE(-EINVAL, cmd.input_bits = 39);
+	REFUSE(-EINVAL, cmd.data[0] = BIT_ULL(3));
+	REFUSE(-EINVAL, cmd.data[1] = 1);
+	REFUSE(-EINVAL, cmd.base += 8);
+	REFUSE(-EOPNOTSUPP, cmd.data[0] = BIT_ULL(1));	/* EAFE */
+	REFUSE(-EOPNOTSUPP, cmd.model = VFIO_NESTED_MODEL_ARM_SMMUV3);
+	REFUSE(-EOPNOTSUPP, cmd.flags = 0);
+	REFUSE(-ERANGE, cmd.base = 1ULL << 52);
+	REFUSE(-EFAULT, cmd.base = GUEST_GPA + GUEST_SIZE);
+	EXPECT_EQ(PAGE_A, HITS(GPA(PAGE_A)));
+	EXPECT_EQ(-ENOENT, vfio_unbind_pgtbl(self->host.fd,
+					     device_of(self->edu)));
+}

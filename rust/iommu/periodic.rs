@@ -65,7 +65,7 @@ impl<T: Task> Periodic<T> {
         Ok(Self(inner))
     }
 
-    unsafe extern "C" fn run(work: *mut bindings::work_struct) {
+    extern "C" fn run(work: *mut bindings::work_struct) {
         // SAFETY: Called with the work that `new()` initialised, which is not freed before it was
         // cancelled: not while this runs.
         unsafe {

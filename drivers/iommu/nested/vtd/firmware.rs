@@ -63,7 +63,7 @@ pub(super) fn with_dmar<R>(f: impl FnOnce(&Dmar<'_>) -> Result<R>) -> Result<R> 
 ///
 /// # Errors
 ///
-/// - [`ENODEV`]: none.
+/// - [`ENODEV`]: there is none.
 /// - [`ENOMEM`]
 pub(super) fn unit_of(function: &PciEndpoint<'_>) -> Result<u64> {
     let Location { segment, way } = Location::of(function)?;

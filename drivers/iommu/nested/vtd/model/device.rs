@@ -264,7 +264,12 @@ impl Unit {
             return Err(Reason::DeviceTlb);
         }
         if let Some(h) = found {
-            if if request.write { h.write } else { h.read } {
+            let permitted = match request.write {
+                true => h.write,
+                false => h.read,
+            };
+
+            if permitted {
                 return Ok(h.output + (request.address - h.span.base));
             }
         }

@@ -79,7 +79,7 @@ static void vm_invalidate(struct __test_metadata *_metadata, struct vm *vm,
 
 /* The guest moves what it has mapped, and says so. */
 static inline void vm_remap(struct __test_metadata *_metadata, struct vm *vm,
-		     __u64 iova, unsigned long page)
+			    __u64 iova, unsigned long page)
 {
 	vm_map(_metadata, vm, iova, page);
 	vm_invalidate(_metadata, vm, smmu_tlbi_va(ASID, iova));

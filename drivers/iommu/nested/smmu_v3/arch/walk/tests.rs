@@ -25,7 +25,7 @@ fn descriptor(granule: u64, input_bits: u64) -> u64 {
 }
 
 #[cfg_attr(not(test), ::kernel::macros::kunit_tests(iommu_nested_smmu_v3_walk))]
-mod tests {
+mod cases {
     use super::*;
 
     const BASE: u64 = 0x8000_0000;

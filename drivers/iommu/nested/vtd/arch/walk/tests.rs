@@ -8,7 +8,7 @@ use super::*;
 const ALL: u64 = 0x67;
 
 #[cfg_attr(not(test), ::kernel::macros::kunit_tests(iommu_nested_vtd_walk))]
-mod tests {
+mod cases {
     use super::*;
 
     const BASE: u64 = 0x8000_0000;

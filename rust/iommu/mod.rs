@@ -13,7 +13,7 @@
 //! - [`Nested`] is a guest's first stage on a [`Paging`] domain, where it takes no virtual IOMMU;
 //! - [`viommu`] is `struct iommufd_viommu_ops`: virtual IOMMUs, nested domains, events;
 //! - [`client`] is the other side: groups of devices that are given to somebody;
-//! - [`pgtable`], [`Gather`], [`FwSpec`], [`ResvList`], [`PciEndpoint`], [`UserData`] and
+//! - `pgtable`, [`Gather`], [`FwSpec`], [`ResvList`], [`PciEndpoint`], [`UserData`] and
 //!   [`cache`] are the libraries around them.
 //!
 //! C headers: [`include/linux/iommu.h`](srctree/include/linux/iommu.h),

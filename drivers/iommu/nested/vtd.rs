@@ -7,10 +7,10 @@
 //! model of the hardware as well: [`bringup`], [`qi`], [`tables`], [`pasids`], and on top of them
 //! [`flush`] (what is cached, and how to invalidate it) and [`switch`] (from one translation to
 //! another).
-//! The rest is for the hardware: [`mmio`], [`unit`], [`domain`] with its [`targets`], [`master`] (a
-//! device behind a unit and what it is attached to) and [`nested`] (a guest's use). [`firmware`]
-//! says which devices are behind which unit; [`ops`] and [`uapi`] connect all that with the IOMMU
-//! core and with user space.
+//! The rest is for the hardware: [`mmio`], [`mod@unit`], [`domain`] with its [`targets`],
+//! [`master`] (a device behind a unit and what it is attached to) and [`nested`] (a guest's use).
+//! [`firmware`] says which devices are behind which unit; [`ops`] and [`uapi`] connect all that
+//! with the IOMMU core and with user space.
 //!
 //! # Locking
 //!

@@ -8,9 +8,9 @@
 //!
 //! What it is for: **its caches never forget by themselves.** All that the architecture allows a
 //! unit to cache is cached at once and for ever, and goes with an invalidation that the
-//! architecture says removes it and with no other. So [`Model::dma()`] is what the worst hardware
-//! does now, [`Model::fresh()`] is what the tables in memory say, and a difference is an
-//! invalidation that is missing. [`Model::drop_one()`] makes it miss one, for tests of tests.
+//! architecture says removes it and with no other. So `Model::dma()` is what the worst hardware
+//! does now, `Model::fresh()` is what the tables in memory say, and a difference is an
+//! invalidation that is missing. `Model::drop_one()` makes it miss one, for tests of tests.
 //!
 //! - `memory`: pages, which can be gone;
 //! - `registers`, `faults`: what the driver reads and writes;

@@ -96,7 +96,7 @@ impl Targets {
     ///
     /// # Errors
     ///
-    /// - Those of [`Invalidate::invalidate`].
+    /// - Those of [`super::slot::Invalidate::invalidate`].
     pub(crate) fn invalidate(
         &self,
         pasid: Option<u32>,

@@ -323,6 +323,7 @@ impl Master {
             let _ = self.switch(&mut state, pasid, Attachment::Blocked);
         }
         let _ = self.write_contexts(&ContextEntry::blocked());
+        self.unit.members.assign(self.rid(), None);
     }
 
     /// Writes the entries of the device's requester IDs, but for those that a bridge gives to

@@ -3,12 +3,18 @@
 //! Intel Virtualization Technology for Directed I/O (VT-d), in scalable mode.
 //!
 //! [`arch`] is what the architecture says: formats, encodings, validation; it touches no hardware.
-//! The driver's logic is generic over a unit's registers and memory ([`hw`]), so that it runs on a
-//! model of the hardware as well: [`bringup`], [`qi`], [`tables`], [`pasids`], and on top of them
-//! [`flush`] (what is cached, and how to invalidate it) and [`switch`] (from one translation to
-//! another).
-//! The rest is for the hardware: [`mmio`], [`mod@unit`], [`domain`] with its [`targets`],
-//! [`master`] (a device behind a unit and what it is attached to) and [`nested`] (a guest's use).
+//! The driver's logic is generic over a unit's registers and memory ([`hw`]), so that it runs on
+//! [a model](model) of the hardware as well, from bottom to top:
+//!
+//! - [`bringup`], [`qi`], [`tables`], [`pasids`], and the [`engine`] that they are parts of;
+//! - [`flush`] (what is cached, and how to invalidate it) and [`switch`] (from one translation to
+//!   another);
+//! - [`space`] (what the host translates by), [`guest`] (what a guest translates by) and their
+//!   [`targets`];
+//! - [`attach`]: a device, and what its traffic is attached to.
+//!
+//! The rest is for the hardware: [`mmio`], [`mod@unit`], [`domain`] (with the kernel's page tables),
+//! [`master`] (a PCI function) and [`nested`] (a guest's user space).
 //! [`firmware`] says which devices are behind which unit; [`ops`] and [`uapi`] connect all that
 //! with the IOMMU core and with user space.
 //!
@@ -17,19 +23,22 @@
 //! From the outside to the inside:
 //!
 //! 1. the IOMMU core's group mutex
-//! 2. `Unit::devices`, then `Master::state`
-//! 3. `Unit::tables`, `Unit::guests`, `Members::all`, `Ids`'
+//! 2. `Unit::devices`, then `Source::state`
+//! 3. `Engine::tables`, `Unit::guests`, `Members::all`, `Ids`'
 //! 4. `Targets::users` (spinlock, interrupts off)
-//! 5. `Unit::queue` (spinlock, interrupts off)
+//! 5. `Engine::queue` (spinlock, interrupts off)
 
 pub(crate) mod arch;
+pub(crate) mod attach;
 pub(crate) mod bringup;
 mod debugfs;
 pub(crate) mod domain;
 pub(crate) mod drivers;
+pub(crate) mod engine;
 mod faults;
 mod firmware;
 pub(crate) mod flush;
+pub(crate) mod guest;
 pub(crate) mod hw;
 pub(crate) mod master;
 pub(crate) mod mmio;
@@ -42,6 +51,7 @@ mod probe;
 pub(crate) mod qi;
 pub(crate) mod regs;
 pub(crate) mod slot;
+pub(crate) mod space;
 pub(crate) mod switch;
 pub(crate) mod tables;
 pub(crate) mod targets;

@@ -114,7 +114,7 @@ pub(crate) fn watch(unit: &Arc<Instance<Vtd>>) -> Result<Periodic<Watch>> {
 impl Unit {
     /// Takes the faults out of their registers, and tells who has to know. May sleep.
     fn drain_faults(&self) {
-        let regs = &*self.regs;
+        let regs = &self.regs;
         let status = Status(regs.read32(regs::FSTS));
         let records = self.features.fault_records;
 

@@ -4,7 +4,21 @@
 //!
 //! The logic is generic over this, so that it runs on hardware and, unchanged, on a model of it.
 
+use super::engine::Engine;
 use kernel::prelude::*;
+
+/// A machine with remapping units in it.
+pub(crate) trait Machine: Sized {
+    /// The registers of a unit.
+    type Registers: Registers;
+    /// Memory that a unit reads.
+    type Page: Page;
+    /// A unit, as those know it that keep it.
+    type Unit;
+
+    /// What runs a unit.
+    fn engine(unit: &Self::Unit) -> &Engine<Self>;
+}
 
 /// Where memory comes from that a unit reads, and writes if it is told to.
 pub(crate) trait Memory {
@@ -39,10 +53,14 @@ pub(crate) trait Registers {
     ///
     /// - [`ETIMEDOUT`]: it has been too long.
     fn pause(&self, looks: u32) -> Result;
+
+    /// Logs that the unit's queue does something wrong, if that was not done often enough lately.
+    /// Any context.
+    fn complain(&self, what: &str);
 }
 
 /// A page of 4 KiB, 512 words, that a unit reads. Freed when dropped: not while the unit uses it.
-pub(crate) trait Page {
+pub(crate) trait Page: Unpin {
     /// Where it is (HPA).
     fn address(&self) -> u64;
 

@@ -7,9 +7,12 @@ use super::hw::{
     Page,
     Registers, //
 };
-use crate::iommu::{
-    cache,
-    Table, //
+use crate::{
+    iommu::{
+        cache,
+        Table, //
+    },
+    ratelimit::RateLimit, //
 };
 use kernel::{
     device::{
@@ -27,11 +30,11 @@ use kernel::{
     prelude::*,
     processor::cpu_relax,
     sync::{
+        aref::ARef,
         barrier::{
             dma_mb,
             Write, //
-        },
-        Arc, //
+        }, //
     },
     time::{
         delay::udelay,
@@ -57,7 +60,10 @@ const PAUSES: u32 = 100_000;
 /// May outlive the binding of the driver to the device: there are all ones to be read then, and
 /// writes have no effect.
 pub(crate) struct Mmio {
+    dev: ARef<Device>,
     io: DevresIoMem<SIZE>,
+    /// For messages about the queue.
+    errors: RateLimit,
 }
 
 impl Mmio {
@@ -67,14 +73,23 @@ impl Mmio {
     ///
     /// - [`ENODEV`]: it has none.
     /// - [`EINVAL`]: the region is too small.
-    pub(crate) fn new(pdev: &platform::Device<Bound>) -> Result<Arc<Self>> {
+    pub(crate) fn new(pdev: &platform::Device<Bound>) -> Result<Self> {
         let io = pdev
             .io_request_by_index(0)
             .ok_or(ENODEV)?
             .iomap_sized::<SIZE>()?
             .into_devres()?;
 
-        Ok(Arc::new(Self { io }, GFP_KERNEL)?)
+        Ok(Self {
+            dev: AsRef::<Device<Bound>>::as_ref(pdev).into(),
+            io,
+            errors: RateLimit::new(),
+        })
+    }
+
+    /// The unit's device.
+    pub(crate) fn dev(&self) -> &Device {
+        &self.dev
     }
 
     fn with<R>(&self, f: impl FnOnce(&IoMem<'_, SIZE>) -> R) -> Option<R> {
@@ -111,6 +126,12 @@ impl Registers for Mmio {
             return Err(ETIMEDOUT);
         }
         Ok(())
+    }
+
+    fn complain(&self, what: &str) {
+        self.errors.run(&self.dev, || {
+            dev_err!(self.dev, "invalidation queue {what}\n")
+        });
     }
 }
 

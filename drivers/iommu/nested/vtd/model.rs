@@ -42,7 +42,10 @@ pub(crate) mod tables;
 mod tests;
 pub(crate) mod walk;
 
-use crate::vtd::hw;
+use crate::vtd::{
+    engine::Engine,
+    hw, //
+};
 use caches::Caches;
 use core::ops::Deref;
 use device::Devices;
@@ -81,6 +84,9 @@ pub(crate) struct Config {
     pub(crate) torn: bool,
     /// The IOTLB answers a request by where it comes from, whatever the PASID table says now.
     pub(crate) by_source: bool,
+    /// When a device was found to pass untranslated, it is not looked at any more before its
+    /// context entry is invalidated. Emulated units do that.
+    pub(crate) shortcut: bool,
 }
 
 impl Config {
@@ -98,6 +104,7 @@ impl Config {
         host_bits: 46,
         torn: false,
         by_source: false,
+        shortcut: false,
     };
 
     /// PASID table entries are cached in part.
@@ -109,6 +116,12 @@ impl Config {
     /// Translations are found by the request alone.
     pub(crate) const BY_SOURCE: Self = Self {
         by_source: true,
+        ..Self::RICH
+    };
+
+    /// Devices that pass are looked at once.
+    pub(crate) const SHORTCUT: Self = Self {
+        shortcut: true,
         ..Self::RICH
     };
 
@@ -199,6 +212,16 @@ impl Unit {
     }
 }
 
+impl hw::Machine for Model {
+    type Registers = Self;
+    type Page = Page;
+    type Unit = Engine<Self>;
+
+    fn engine(unit: &Engine<Self>) -> &Engine<Self> {
+        unit
+    }
+}
+
 impl hw::Memory for Model {
     type Page = Page;
 
@@ -239,6 +262,10 @@ impl hw::Registers for Model {
         } else {
             Err(ETIMEDOUT)
         }
+    }
+
+    fn complain(&self, _what: &str) {
+        self.registers.count_complaint();
     }
 }
 

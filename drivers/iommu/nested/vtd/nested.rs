@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A guest's own use of a unit: the back end of nested translation.
-//!
-//! The unit tags what it caches of a first stage with DID and PASID, not with the device, and two
-//! devices may use two tables without a PASID: each device that is on a guest's second stage has a
-//! DID of its own there ([`super::master`]).
 
 use super::{
     arch::{
@@ -14,26 +10,16 @@ use super::{
             Request, //
         },
         range::Block,
-        stage1::{
-            BadInvalidation,
-            BadStage1,
-            Invalidation as Changed,
-            RawInvalidation,
-            RawStage1,
-            Stage1, //
-        },
+        stage1::Stage1,
         walk::{
             BadTable,
             PageTable, //
         },
     },
-    domain::{
-        Domain,
-        Purpose, //
-    },
+    attach::Attachment,
+    domain::Domain,
     faults::Sink,
-    master::Attachment,
-    targets::Targets,
+    guest,
     Vtd, //
 };
 use crate::{
@@ -72,13 +58,10 @@ use kernel::{
     },
 };
 
-/// A guest context: a second stage, and what was cached of all first stages on it.
-#[pin_data(PinnedDrop)]
+/// A guest context, and whose it is.
 pub(crate) struct Guest {
-    parent: Arc<Domain>,
+    translations: Arc<guest::Guest<Vtd>>,
     tenant: Arc<Tenant>,
-    #[pin]
-    targets: Targets,
 }
 
 /// What may outlive a guest context: what it has had done, and who takes its events.
@@ -100,42 +83,10 @@ impl EventSink<[u64; 2]> for Tenant {
     }
 }
 
-impl Guest {
-    /// The second stage.
-    pub(crate) fn parent(&self) -> &Domain {
-        &self.parent
-    }
-
-    /// What may have cached the guest's own translations.
-    pub(crate) fn targets(&self) -> &Targets {
-        &self.targets
-    }
-
-    fn invalidate_one(&self, raw: &[u64; 3]) -> Result {
-        let [address, pages, flags] = raw.map(u64::from_le);
-        let changed = Changed::parse(&RawInvalidation {
-            address,
-            pages,
-            // CAST: The halves.
-            flags: flags as u32,
-            reserved: (flags >> 32) as u32,
-        });
-        let (block, leaf) = match changed {
-            Ok(Changed::Nothing) => return Ok(()),
-            Ok(Changed::Everything) => (None, false),
-            Ok(Changed::Pages { first, last, leaf }) => (Some(Block::around(first, last)), leaf),
-            Err(BadInvalidation::Unknown) => return Err(EOPNOTSUPP),
-            Err(BadInvalidation::Range) => return Err(EINVAL),
-        };
-
-        self.targets.invalidate(None, block, leaf)
-    }
-}
-
-#[pinned_drop]
-impl PinnedDrop for Guest {
-    fn drop(self: Pin<&mut Self>) {
-        self.parent
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.translations
+            .parent()
             .unit()
             .guests
             .lock()
@@ -147,14 +98,6 @@ impl PinnedDrop for Guest {
 const LOWER_HALF: u32 = 47;
 /// The bits of an address in a first-stage table.
 const GPA_BITS: u32 = 52;
-
-/// As iommufd's header documents it.
-fn errno(why: BadStage1) -> Error {
-    match why {
-        BadStage1::Unknown => EOPNOTSUPP,
-        BadStage1::Unsupported | BadStage1::Width | BadStage1::Address => EINVAL,
-    }
-}
 
 impl Backend for Vtd {
     type Guest = Guest;
@@ -180,9 +123,10 @@ impl Backend for Vtd {
     ) -> Result<Arc<Guest>> {
         let unit = parent.unit();
 
-        if parent.purpose() != Purpose::NestParent || !core::ptr::eq(iommu, &**unit) {
+        if !core::ptr::eq(iommu, &**unit) {
             return Err(EINVAL);
         }
+        let translations = guest::Guest::new(parent)?;
         let tenant = Arc::new(
             Tenant {
                 events,
@@ -194,12 +138,11 @@ impl Backend for Vtd {
         )?;
 
         let listed = tenant.clone();
-        let guest = Arc::pin_init(
-            try_pin_init!(Guest {
-                parent: parent.clone(),
+        let guest = Arc::new(
+            Guest {
+                translations,
                 tenant,
-                targets <- Targets::new(unit),
-            }),
+            },
             GFP_KERNEL_ACCOUNT,
         )?;
 
@@ -209,18 +152,7 @@ impl Backend for Vtd {
     }
 
     fn parse_table(guest: &Guest, raw: [u64; 3]) -> Result<Stage1> {
-        let [flags, table, width] = raw.map(u64::from_le);
-
-        let raw = RawStage1 {
-            flags,
-            table,
-            // CAST: The halves.
-            addr_width: width as u32,
-            reserved: (width >> 32) as u32,
-        };
-        let unit = guest.parent.unit();
-
-        Stage1::parse(&raw, &unit.features, guest.parent.address_bits()).map_err(errno)
+        guest.translations.parse(raw)
     }
 
     fn capabilities(unit: &Instance<Self>) -> Capabilities {
@@ -264,7 +196,7 @@ impl Backend for Vtd {
         device: Option<u64>,
     ) -> Result {
         ep.attach_for(
-            Attachment::Guest(guest.clone(), *table),
+            Attachment::Guest(guest.translations.clone(), *table),
             device,
             guest.tenant.clone(),
         )
@@ -286,7 +218,11 @@ impl Backend for Vtd {
         table: &Stage1,
         pasid: u32,
     ) -> Result {
-        ep.attach_pasid(hw, pasid, Attachment::Guest(guest.clone(), *table))
+        ep.attach_pasid(
+            hw,
+            pasid,
+            Attachment::Guest(guest.translations.clone(), *table),
+        )
     }
 
     fn invalidate(
@@ -296,7 +232,7 @@ impl Backend for Vtd {
     ) -> Result<(), Failed> {
         let mut done = 0;
         let result = commands.iter().try_for_each(|command| {
-            guest.invalidate_one(command)?;
+            guest.translations.invalidate(command)?;
             done += 1;
             Ok(())
         });
@@ -326,7 +262,7 @@ impl Backend for Vtd {
                     .map(|range| Block::around(range.iovas.start, range.iovas.last()));
                 let leaf = range.as_ref().is_some_and(|range| range.leaf);
 
-                guest.targets.invalidate(*tag, block, leaf)
+                guest.translations.targets().invalidate(*tag, block, leaf)
             }
             // PASID entries are the host's, and a device's cache goes with the unit's.
             Invalidation::PasidEntries { .. } | Invalidation::DeviceCache { .. } => Ok(()),

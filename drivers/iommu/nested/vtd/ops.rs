@@ -3,15 +3,11 @@
 //! VT-d as a driver of the IOMMU core.
 
 use super::{
-    domain::{
-        Domain,
-        Purpose, //
-    },
+    attach::Attachment,
+    domain::Domain,
     firmware,
-    master::{
-        Attachment,
-        Master, //
-    },
+    master::Master,
+    space::Purpose,
     uapi::HwInfo,
     unit::Unit,
     Vtd, //

@@ -89,7 +89,7 @@ fn start<'a>(pdev: &'a platform::Device<Core<'_>>) -> Result<Running<'a>> {
         ENODEV
     })?;
 
-    if let Some(what) = regs::in_use(&*regs) {
+    if let Some(what) = regs::in_use(&regs) {
         dev_info!(pdev, "left alone: {what} is on, by somebody else\n");
         return Err(EBUSY);
     }

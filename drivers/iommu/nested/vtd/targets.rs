@@ -17,10 +17,8 @@ use super::{
         Usage,
         Users, //
     },
-    unit::Unit,
-    Vtd, //
+    hw::Machine, //
 };
-use crate::iommu::Instance;
 use kernel::{
     new_spinlock_irq,
     prelude::*,
@@ -33,16 +31,16 @@ use kernel::{
 
 /// What may have cached translations of one origin.
 #[pin_data]
-pub(crate) struct Targets {
-    unit: Arc<Instance<Vtd>>,
+pub(crate) struct Targets<M: Machine> {
+    unit: Arc<M::Unit>,
     #[pin]
     users: SpinLockIrq<Users>,
 }
 
-impl Targets {
+impl<M: Machine> Targets<M> {
     /// Nothing, so far.
-    pub(crate) fn new(unit: &Arc<Instance<Vtd>>) -> impl PinInit<Self> {
-        let users = Users::new(&unit.features);
+    pub(crate) fn new(unit: &Arc<M::Unit>) -> impl PinInit<Self> {
+        let users = Users::new(&M::engine(unit).features);
         let unit = unit.clone();
 
         pin_init!(Self {
@@ -52,7 +50,7 @@ impl Targets {
     }
 
     /// The unit.
-    pub(crate) fn unit(&self) -> &Arc<Instance<Vtd>> {
+    pub(crate) fn unit(&self) -> &Arc<M::Unit> {
         &self.unit
     }
 
@@ -103,19 +101,8 @@ impl Targets {
         block: Option<Block>,
         leaf: bool,
     ) -> Result {
-        let unit: &Unit = &self.unit;
+        let engine = M::engine(&self.unit);
 
-        self.users.lock().invalidate(unit, pasid, block, leaf)
-    }
-
-    /// For callers that have no way to fail. Of a unit that is gone (`ENODEV`) nothing is cached
-    /// any more.
-    pub(crate) fn log(&self, result: Result) {
-        match result {
-            Err(e) if e != ENODEV => {
-                dev_err!(self.unit.dev(), "IOTLB invalidation failed: {e:?}\n")
-            }
-            _ => (),
-        }
+        self.users.lock().invalidate(engine, pasid, block, leaf)
     }
 }

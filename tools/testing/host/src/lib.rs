@@ -13,6 +13,7 @@ mod sync;
 #[path = "../../../../drivers/iommu/nested"]
 mod nested {
     pub(crate) mod common;
+    pub(crate) mod ids;
     pub(crate) mod smmu_v3 {
         pub(crate) mod arch;
         pub(crate) mod cmdq {
@@ -21,8 +22,11 @@ mod nested {
     }
     pub(crate) mod vtd {
         pub(crate) mod arch;
+        pub(crate) mod attach;
         pub(crate) mod bringup;
+        pub(crate) mod engine;
         pub(crate) mod flush;
+        pub(crate) mod guest;
         pub(crate) mod hw;
         #[cfg(test)]
         pub(crate) mod model;
@@ -30,12 +34,17 @@ mod nested {
         pub(crate) mod qi;
         pub(crate) mod regs;
         pub(crate) mod slot;
+        pub(crate) mod space;
         pub(crate) mod switch;
         pub(crate) mod tables;
+        pub(crate) mod targets;
     }
 }
 
-pub(crate) use nested::common;
+pub(crate) use nested::{
+    common,
+    ids, //
+};
 #[cfg(test)]
 pub(crate) use nested::{
     smmu_v3,

@@ -15,6 +15,8 @@ use kernel::prelude::*;
 pub(crate) struct Context {
     pub(crate) rid: u16,
     pub(crate) words: [u64; 4],
+    /// What comes without a PASID was found to pass, and is not looked at any more.
+    pub(crate) passes: bool,
 }
 
 /// A cached PASID table entry (6.2.2.2).
@@ -164,7 +166,7 @@ pub(crate) struct Caches {
 
 /// Adds to a cache. Where memory is short less is cached, as a cache may.
 fn add<T>(cache: &Shared<KVec<T>>, entry: T) {
-    let _ = cache.borrow_mut().push(entry, GFP_KERNEL);
+    let _ = cache.borrow_mut().push(entry, GFP_ATOMIC);
 }
 
 impl Caches {
@@ -226,6 +228,22 @@ impl Caches {
 
     pub(super) fn add_context(&self, entry: Context) {
         add(&self.contexts, entry);
+    }
+
+    /// Whether what comes from `rid` without a PASID is not looked at any more.
+    pub(super) fn passes(&self, rid: u16) -> bool {
+        let contexts = self.contexts.borrow();
+
+        contexts.iter().any(|c| c.rid == rid && c.passes)
+    }
+
+    /// Looks no more at what comes from `rid` without a PASID.
+    pub(super) fn let_pass(&self, rid: u16) {
+        let mut contexts = self.contexts.borrow_mut();
+
+        if let Some(context) = contexts.iter_mut().find(|c| c.rid == rid) {
+            context.passes = true;
+        }
     }
 
     /// Removes the context entries for which `goes` is true.

@@ -162,7 +162,7 @@ impl Unit {
             translated,
         };
 
-        if !all.contains(&posted) && all.push(posted, GFP_KERNEL).is_err() {
+        if !all.contains(&posted) && all.push(posted, GFP_ATOMIC).is_err() {
             self.complain("no memory for an access");
         }
     }
@@ -235,8 +235,8 @@ impl Unit {
             Ok(answer) => {
                 let output = answer.output + (request.address - answer.span.base);
 
-                // By source, what it was translated by may not be what is there now.
-                if self.translating() && !self.config.by_source {
+                // What it was translated by may not be what is there now.
+                if self.translating() && !self.config.by_source && !self.config.shortcut {
                     if let Ok(entry) = walk.entry(request) {
                         self.post(request, output, &entry, false);
                     }
@@ -294,7 +294,7 @@ impl Unit {
                 // Without a dirty bit a device must ask again before it writes.
                 write: answer.write && answer.dirty,
             },
-            GFP_KERNEL,
+            GFP_ATOMIC,
         );
 
         let output = answer.output + (request.address - answer.span.base);
@@ -400,7 +400,7 @@ impl Unit {
         if !self.has_seen(probe, outcome) {
             let mut seen = self.devices.seen.borrow_mut();
 
-            if seen.push((probe, outcome), GFP_KERNEL).is_err() {
+            if seen.push((probe, outcome), GFP_ATOMIC).is_err() {
                 self.complain("no memory for what a probe has seen");
             }
         }

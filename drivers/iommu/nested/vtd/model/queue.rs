@@ -389,7 +389,7 @@ impl Unit {
         };
 
         queue.head.set((head + 32) % self.queue_size());
-        if queue.log.borrow_mut().push(done, GFP_KERNEL).is_err() {
+        if queue.log.borrow_mut().push(done, GFP_ATOMIC).is_err() {
             self.complain("no memory for the log");
         }
         if !omitted {

@@ -24,6 +24,8 @@ pub(crate) struct Registers {
     plain: Shared<KVec<(usize, u32)>>,
     /// Flushes of the write buffer.
     flushes: Cell<u32>,
+    /// Complaints of software about the queue.
+    complaints: Cell<u32>,
     /// What software did that it must not.
     misuse: Cell<Option<&'static str>>,
 }
@@ -48,6 +50,7 @@ impl Registers {
             protected: Cell::new(0),
             plain: Shared::new(KVec::new()),
             flushes: Cell::new(0),
+            complaints: Cell::new(0),
             misuse: Cell::new(None),
         }
     }
@@ -64,6 +67,12 @@ fn with_half(old: u64, offset: usize, value: u32) -> u64 {
     let shift = offset % 8 * 8;
 
     old & !(0xffff_ffff << shift) | u64::from(value) << shift
+}
+
+impl Registers {
+    pub(super) fn count_complaint(&self) {
+        self.complaints.set(self.complaints.get() + 1);
+    }
 }
 
 impl Unit {
@@ -85,6 +94,11 @@ impl Unit {
     /// How often the write buffer was flushed.
     pub(crate) fn write_buffer_flushes(&self) -> u32 {
         self.registers.flushes.get()
+    }
+
+    /// How often software has complained about the queue.
+    pub(crate) fn complaints(&self) -> u32 {
+        self.registers.complaints.get()
     }
 
     /// What software did first of all that it must not, in the registers or with the queue.

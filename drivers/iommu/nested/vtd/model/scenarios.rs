@@ -15,4 +15,8 @@ use super::{
     Config,
     Model, //
 };
-use crate::vtd::hw::Registers;
+use crate::vtd::{
+    attach::Attachment,
+    hw::Registers,
+    space::Purpose, //
+};

@@ -39,6 +39,19 @@ pub(crate) struct Answer {
     pub(crate) dirty: bool,
 }
 
+impl Answer {
+    /// What an address gets that is not translated.
+    fn through(address: u64) -> Self {
+        Self {
+            span: Span::around(address, 12),
+            output: address & !0xfff,
+            read: true,
+            write: true,
+            dirty: true,
+        }
+    }
+}
+
 /// One walk.
 pub(crate) struct Walk<'a> {
     pub(super) unit: &'a Unit,
@@ -190,7 +203,11 @@ impl<'a> Walk<'a> {
             }
         }
         if self.real && (bit(words[0], 0) || unit.config.caching_mode()) {
-            unit.caches.add_context(Context { rid, words });
+            unit.caches.add_context(Context {
+                rid,
+                words,
+                passes: false,
+            });
         }
         present(words, Reason::ContextPresent)
     }
@@ -357,6 +374,11 @@ impl<'a> Walk<'a> {
             };
         }
 
+        let shortcut = self.real && unit.config.shortcut && request.pasid.is_none();
+
+        if shortcut && unit.caches.passes(request.rid) {
+            return Ok(Answer::through(request.address));
+        }
         if self.real && unit.config.by_source {
             let cached = unit.caches.translation_of(request);
 
@@ -371,6 +393,9 @@ impl<'a> Walk<'a> {
             }
         })?;
 
+        if shortcut && entry.kind == Kind::Through {
+            unit.caches.let_pass(request.rid);
+        }
         if self.real && unit.caches.is_absent(request) {
             return Err(Reason::PasidPresent);
         }
@@ -402,13 +427,7 @@ impl<'a> Walk<'a> {
             Kind::Through if address & self.unit.config.beyond_host() != 0 => {
                 Err(Reason::HostRange)
             }
-            Kind::Through => Ok(Answer {
-                span: Span::around(address, 12),
-                output: address & !0xfff,
-                read: true,
-                write: true,
-                dirty: true,
-            }),
+            Kind::Through => Ok(Answer::through(address)),
         }?;
 
         if interrupt(answer.output + (address - answer.span.base)) {

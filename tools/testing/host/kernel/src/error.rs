@@ -2,7 +2,10 @@
 
 //! Errors.
 
-use std::fmt;
+use std::{
+    convert::Infallible,
+    fmt, //
+};
 
 use crate::alloc::AllocError;
 
@@ -62,5 +65,11 @@ codes! {
 impl From<AllocError> for Error {
     fn from(_: AllocError) -> Self {
         code::ENOMEM
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }

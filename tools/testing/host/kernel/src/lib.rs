@@ -7,6 +7,8 @@
 
 pub mod alloc;
 pub mod error;
+pub mod id_pool;
+pub mod init;
 mod print;
 pub mod sync;
 
@@ -23,6 +25,11 @@ pub mod prelude {
             Error,
             Result, //
         },
-        pr_err,
+        init::{
+            self as pin_init,
+            PinInit, //
+        },
+        pin_init, pr_err, try_pin_init,
     };
+    pub use macros::pin_data;
 }

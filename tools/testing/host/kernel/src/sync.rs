@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What several owners share.
+//! What several owners share, and locks.
 
 use std::{
+    convert::Infallible,
     fmt,
-    ops::Deref, //
+    ops::Deref,
+    sync, //
 };
 
-use crate::alloc::{
-    AllocError,
-    Flags, //
+use crate::{
+    alloc::{
+        AllocError,
+        Flags, //
+    },
+    error::Error,
+    init::{
+        Init,
+        PinInit, //
+    },
 };
 
 /// A value with several owners.
@@ -19,6 +28,14 @@ impl<T> Arc<T> {
     /// Moves `value` to where it can be shared.
     pub fn new(value: T, _flags: Flags) -> Result<Self, AllocError> {
         Ok(Self(std::sync::Arc::new(value)))
+    }
+
+    /// Makes a value where it can be shared.
+    pub fn pin_init<E>(init: impl PinInit<T, E>, _flags: Flags) -> Result<Self, Error>
+    where
+        Error: From<E>,
+    {
+        Ok(Self(std::sync::Arc::new(init.init()?)))
     }
 }
 
@@ -47,4 +64,44 @@ impl<T: fmt::Debug + ?Sized> fmt::Debug for Arc<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// A lock that sleeps.
+pub struct Mutex<T>(sync::Mutex<T>);
+
+/// Who holds a [`Mutex`].
+pub type MutexGuard<'a, T> = sync::MutexGuard<'a, T>;
+
+impl<T> Mutex<T> {
+    /// A lock that nobody holds.
+    pub fn new(value: T) -> impl PinInit<Self> {
+        Init(move || Ok::<_, Infallible>(Self(sync::Mutex::new(value))))
+    }
+
+    /// Waits until nobody else holds the lock.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(sync::PoisonError::into_inner)
+    }
+}
+
+/// A lock that spins with interrupts off. Here there are none.
+pub type SpinLockIrq<T> = Mutex<T>;
+
+/// Who holds a [`SpinLockIrq`].
+pub type SpinLockIrqGuard<'a, T> = MutexGuard<'a, T>;
+
+/// A [`Mutex`], with a name.
+#[macro_export]
+macro_rules! new_mutex {
+    ($value:expr, $name:literal) => {
+        $crate::sync::Mutex::new($value)
+    };
+}
+
+/// A [`SpinLockIrq`], with a name.
+#[macro_export]
+macro_rules! new_spinlock_irq {
+    ($value:expr, $name:literal) => {
+        $crate::sync::SpinLockIrq::new($value)
+    };
 }

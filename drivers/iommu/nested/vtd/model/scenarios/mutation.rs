@@ -11,9 +11,7 @@ use super::{
         Device,
         Guest,
         Host,
-        Purpose,
         Space,
-        To,
         GUEST, //
     },
     *, //
@@ -65,7 +63,12 @@ impl Scenario {
     const fn new(name: &'static str, run: fn(&Host) -> Result) -> Self {
         Self {
             name,
-            configs: &[Config::RICH, Config::TORN, Config::BY_SOURCE],
+            configs: &[
+                Config::RICH,
+                Config::TORN,
+                Config::BY_SOURCE,
+                Config::SHORTCUT,
+            ],
             cold: false,
             run,
         }
@@ -88,7 +91,7 @@ impl Scenario {
         if self.cold {
             takeover(model)?;
         } else {
-            host.start()?;
+            host.engine.start()?;
         }
         model.forget_log();
         if let Some(n) = omit {
@@ -97,6 +100,8 @@ impl Scenario {
 
         let result = (self.run)(&host);
 
+        // What was attached last is gone, too.
+        host.check();
         Ok(result.is_ok() && !host.is_wrong())
     }
 
@@ -156,22 +161,28 @@ fn missed(kind: Kind) -> Result<bool> {
 
 const SCENARIOS: [Scenario; 20] = [
     Scenario::new("takeover", take_over).cold(),
-    Scenario::new("unmap first", |host| unmap(host, Purpose::First, false)),
-    Scenario::new("unmap second", |host| unmap(host, Purpose::Second, false)),
-    Scenario::new("unmap first, ats", |host| unmap(host, Purpose::First, true)),
-    Scenario::new("unmap second, ats", |host| {
-        unmap(host, Purpose::Second, true)
+    Scenario::new("unmap first", |host| {
+        unmap(host, Purpose::FirstStage, false)
     }),
-    Scenario::new("flush first", |host| flush_all(host, Purpose::First)),
-    Scenario::new("flush second", |host| flush_all(host, Purpose::Second)),
-    Scenario::new("flush parent", |host| flush_all(host, Purpose::Parent)),
+    Scenario::new("unmap second", |host| {
+        unmap(host, Purpose::SecondStage, false)
+    }),
+    Scenario::new("unmap first, ats", |host| {
+        unmap(host, Purpose::FirstStage, true)
+    }),
+    Scenario::new("unmap second, ats", |host| {
+        unmap(host, Purpose::SecondStage, true)
+    }),
+    Scenario::new("flush first", |host| flush_all(host, Purpose::FirstStage)),
+    Scenario::new("flush second", |host| flush_all(host, Purpose::SecondStage)),
+    Scenario::new("flush parent", |host| flush_all(host, Purpose::NestParent)),
     Scenario::new("parent", |host| parent(host, false)),
     Scenario::new("parent, ats", |host| parent(host, true)),
     Scenario::new("guest", |host| guest(host, false)),
     Scenario::new("guest, ats", |host| guest(host, true)),
-    Scenario::new("reuse first", |host| reuse(host, Purpose::First)),
-    Scenario::new("reuse second", |host| reuse(host, Purpose::Second)),
-    Scenario::new("reuse parent", |host| reuse(host, Purpose::Parent)),
+    Scenario::new("reuse first", |host| reuse(host, Purpose::FirstStage)),
+    Scenario::new("reuse second", |host| reuse(host, Purpose::SecondStage)),
+    Scenario::new("reuse parent", |host| reuse(host, Purpose::NestParent)),
     Scenario::new("reattach", reattach),
     Scenario::new("guests", |host| guests(host, false)),
     Scenario::new("guests, ats", |host| guests(host, true)),
@@ -183,37 +194,37 @@ const SCENARIOS: [Scenario; 20] = [
 fn takeover(model: &Model) -> Result {
     let host = Host::new(model)?;
 
-    host.start()?;
+    host.engine.start()?;
 
-    let space = Space::new(&host, Purpose::Second)?;
+    let space = Space::new(&host, Purpose::SecondStage)?;
     let page = host.data()?;
 
     space.map(IOVA, page.address(), 1)?;
     for rid in [RID, OTHER] {
         let device = Device::new(&host, rid, false)?;
 
-        device.attach(None, To::Space(space.clone()))?;
+        device.attach(None, space.to())?;
         model.dma(rid, None, IOVA, true).map_err(|_| EIO)?;
         // Its tables are not there any more.
     }
     // Firmware protected memory before that.
     model.write32(regs::PMEN, regs::PMEN_EPM);
-    host.stop()
+    host.engine.stop()
 }
 
 /// The unit starts, and blocks what it does not know.
 fn take_over(host: &Host) -> Result {
     host.watch(RID, None, IOVA, true)?;
     host.watch(OTHER, None, IOVA, true)?;
-    host.start()?;
+    host.engine.start()?;
     host.expect(host.model.read32(regs::PMEN) == 0);
     host.check();
 
     let device = Device::new(host, RID, false)?;
-    let space = Space::new(host, Purpose::Second)?;
+    let space = Space::new(host, Purpose::SecondStage)?;
     let page = host.data()?;
 
-    device.attach(None, To::Space(space.clone()))?;
+    device.attach(None, space.to())?;
     space.map(IOVA, page.address(), 1)?;
     device.release()
 }
@@ -243,9 +254,9 @@ fn unmap(host: &Host, purpose: Purpose, ats: bool) -> Result {
     space.map(IOVA, page.address(), 1)?;
     space.map(IOVA + 0x1000, page.address(), 1)?;
     space.map(NEAR, page.address(), 1)?;
-    devices[0].attach(None, To::Space(space.clone()))?;
-    devices[0].attach(PASID, To::Space(space.clone()))?;
-    devices[1].attach(None, To::Space(space.clone()))?;
+    devices[0].attach(None, space.to())?;
+    devices[0].attach(PASID, space.to())?;
+    devices[1].attach(None, space.to())?;
     // A page; then a table, in place of which there is a large page.
     space.unmap(IOVA, 1)?;
     space.prune(NEAR, 1)?;
@@ -262,7 +273,7 @@ fn flush_all(host: &Host, purpose: Purpose) -> Result {
 
     space.map(IOVA, pages[0].address(), 1)?;
     host.watch(RID, None, IOVA, true)?;
-    device.attach(None, To::Space(space.clone()))?;
+    device.attach(None, space.to())?;
 
     let entry = space.entry(IOVA, 1) - pages[0].address() + pages[1].address();
 
@@ -272,7 +283,7 @@ fn flush_all(host: &Host, purpose: Purpose) -> Result {
 
 /// A nesting parent that is unmapped from, below guests and alone.
 fn parent(host: &Host, ats: bool) -> Result {
-    let space = Space::new(host, Purpose::Parent)?;
+    let space = Space::new(host, Purpose::NestParent)?;
     let guest = Guest::new(&space)?;
     let other = Guest::new(&space)?;
     let devices = [
@@ -287,9 +298,9 @@ fn parent(host: &Host, ats: bool) -> Result {
     host.watch(RID, None, IOVA, true)?;
     host.watch(RID, PASID, GPA, true)?;
     host.watch(OTHER, None, IOVA, true)?;
-    devices[0].attach(None, To::Guest(guest.clone()))?;
-    devices[0].attach(PASID, To::Space(space.clone()))?;
-    devices[1].attach(None, To::Guest(other.clone()))?;
+    devices[0].attach(None, guest.to())?;
+    devices[0].attach(PASID, space.to())?;
+    devices[1].attach(None, other.to())?;
     space.unmap(GPA, 1)?;
 
     // The memory of a guest's tables.
@@ -304,7 +315,7 @@ fn parent(host: &Host, ats: bool) -> Result {
 
 /// A guest that changes its tables, of which it has two devices and a PASID.
 fn guest(host: &Host, ats: bool) -> Result {
-    let space = Space::new(host, Purpose::Parent)?;
+    let space = Space::new(host, Purpose::NestParent)?;
     let guest = Guest::new(&space)?;
     let devices = [
         Device::new(host, RID, ats)?,
@@ -321,9 +332,9 @@ fn guest(host: &Host, ats: bool) -> Result {
             host.watch(rid, pasid, address, true)?;
         }
     }
-    devices[0].attach(None, To::Guest(guest.clone()))?;
-    devices[0].attach(PASID, To::Guest(guest.clone()))?;
-    devices[1].attach(None, To::Guest(guest.clone()))?;
+    devices[0].attach(None, guest.to())?;
+    devices[0].attach(PASID, guest.to())?;
+    devices[1].attach(None, guest.to())?;
     guest.unmap(IOVA)?;
     guest.prune(NEAR)?;
     guest.map(IOVA, GPA)?;
@@ -347,13 +358,13 @@ fn reuse(host: &Host, purpose: Purpose) -> Result {
         space.map(IOVA, page.address(), 1)?;
         pages.push(page, GFP_KERNEL)?;
         for pasid in [None, PASID] {
-            device.attach(pasid, To::Space(space.clone()))?;
+            device.attach(pasid, space.to())?;
         }
         for pasid in [None, PASID] {
-            device.attach(pasid, To::Blocked)?;
+            device.attach(pasid, Attachment::Blocked)?;
         }
     }
-    Ok(())
+    device.release()
 }
 
 /// A domain that changes while nobody uses it.
@@ -362,23 +373,23 @@ fn reattach(host: &Host) -> Result {
     let pages = [host.data()?, host.data()?];
 
     host.watch(RID, None, IOVA, true)?;
-    for purpose in [Purpose::First, Purpose::Second] {
+    for purpose in [Purpose::FirstStage, Purpose::SecondStage] {
         let space = Space::new(host, purpose)?;
 
         space.map(IOVA, pages[0].address(), 1)?;
-        device.attach(None, To::Space(space.clone()))?;
-        device.attach(None, To::Identity)?;
+        device.attach(None, space.to())?;
+        device.attach(None, Attachment::Identity)?;
         space.unmap(IOVA, 1)?;
         space.map(IOVA, pages[1].address(), 1)?;
-        device.attach(None, To::Space(space.clone()))?;
-        device.attach(None, To::Blocked)?;
+        device.attach(None, space.to())?;
+        device.attach(None, Attachment::Blocked)?;
     }
-    Ok(())
+    device.release()
 }
 
 /// From the second stage to a guest, to another one, and back.
 fn guests(host: &Host, ats: bool) -> Result {
-    let space = Space::new(host, Purpose::Parent)?;
+    let space = Space::new(host, Purpose::NestParent)?;
     let guests = [Guest::new(&space)?, Guest::new(&space)?];
     let device = Device::new(host, RID, ats)?;
     let pages = [host.data()?, host.data()?, host.data()?];
@@ -398,10 +409,10 @@ fn guests(host: &Host, ats: bool) -> Result {
     ];
 
     for pasid in [None, PASID] {
-        device.attach(pasid, To::Space(space.clone()))?;
-        device.attach(pasid, To::Guest(guests[0].clone()))?;
-        device.attach(pasid, To::Guest(guests[1].clone()))?;
-        device.attach(pasid, To::Space(space.clone()))?;
+        device.attach(pasid, space.to())?;
+        device.attach(pasid, guests[0].to())?;
+        device.attach(pasid, guests[1].to())?;
+        device.attach(pasid, space.to())?;
     }
     // Nothing but what one of them has, or it was not attached yet.
     for probe in probes {
@@ -417,14 +428,14 @@ fn guests(host: &Host, ats: bool) -> Result {
         ));
     }
     for pasid in [None, PASID] {
-        device.attach(pasid, To::Blocked)?;
+        device.attach(pasid, Attachment::Blocked)?;
     }
-    Ok(())
+    device.release()
 }
 
 /// A device that goes, and another one in its place.
 fn release(host: &Host) -> Result {
-    let space = Space::new(host, Purpose::Second)?;
+    let space = Space::new(host, Purpose::SecondStage)?;
 
     host.watch(RID, None, IOVA, true)?;
     for _ in 0..2 {
@@ -433,7 +444,7 @@ fn release(host: &Host) -> Result {
 
         space.map(IOVA, page.address(), 1)?;
 
-        device.attach(None, To::Space(space.clone()))?;
+        device.attach(None, space.to())?;
         device.release()?;
     }
     Ok(())
@@ -447,12 +458,12 @@ fn caching(host: &Host) -> Result {
     let device = Device::new(host, RID, false)?;
     let page = host.data()?;
 
-    for purpose in [Purpose::First, Purpose::Second] {
+    for purpose in [Purpose::FirstStage, Purpose::SecondStage] {
         let space = Space::new(host, purpose)?;
 
-        device.attach(None, To::Space(space.clone()))?;
+        device.attach(None, space.to())?;
         space.map(IOVA, page.address(), 1)?;
-        device.attach(None, To::Blocked)?;
+        device.attach(None, Attachment::Blocked)?;
     }
     Ok(())
 }

@@ -6,9 +6,7 @@ use super::{
     host::{
         Device,
         Host,
-        Purpose,
-        Space,
-        To, //
+        Space, //
     },
     *, //
 };
@@ -75,20 +73,20 @@ mod cases {
         let model = Model::new(Config::RICH)?;
         let host = Host::new(&model)?;
 
-        host.start()?;
+        host.engine.start()?;
         model.set_pace(Pace::Pausing);
 
-        let space = Space::new(&host, Purpose::Second)?;
+        let space = Space::new(&host, Purpose::SecondStage)?;
         let device = Device::new(&host, RID, true)?;
         let page = host.data()?;
 
         host.watch(RID, None, IOVA, true)?;
         space.map(IOVA, page.address(), 1)?;
-        device.attach(None, To::Space(space.clone()))?;
+        device.attach(None, space.to())?;
         assert_eq!(model.dma(RID, None, IOVA + 8, true), Ok(page.address() + 8));
         space.unmap(IOVA, 1)?;
         assert!(model.dma(RID, None, IOVA, true).is_err());
-        device.attach(None, To::Blocked)?;
+        device.attach(None, Attachment::Blocked)?;
         device.release()?;
         assert!(!host.is_wrong());
         Ok(())
@@ -100,9 +98,9 @@ mod cases {
         let host = Host::new(&model)?;
         let all = [Descriptor::iotlb_global(DRAIN); RUN_MAX];
 
-        host.start()?;
+        host.engine.start()?;
         for i in 0..400 {
-            host.invalidate(&all[..i % (RUN_MAX + 1)])?;
+            host.engine.invalidate(&all[..i % (RUN_MAX + 1)])?;
         }
         assert!(model.misuse().is_none());
         Ok(())
@@ -135,16 +133,17 @@ mod cases {
         let model = Model::new(Config::RICH)?;
         let host = Host::new(&model)?;
 
-        host.start()?;
+        host.engine.start()?;
         model.set_pace(Pace::Stepping);
         assert!(matches!(
-            host.invalidate(&[Descriptor::iotlb_global(DRAIN)]),
+            host.engine.invalidate(&[Descriptor::iotlb_global(DRAIN)]),
             Err(e) if e == ETIMEDOUT
         ));
+        assert_eq!(model.complaints(), 1);
         // It was only slow.
         step(&model);
         model.set_pace(Pace::Now);
-        host.invalidate(&[Descriptor::iotlb_global(DRAIN)])
+        host.engine.invalidate(&[Descriptor::iotlb_global(DRAIN)])
     }
 
     #[test]
@@ -210,7 +209,7 @@ mod cases {
         })?;
         let host = Host::new(&model)?;
 
-        host.start()?;
+        host.engine.start()?;
 
         let mut flushes = model.write_buffer_flushes();
         let mut flushed = || {
@@ -218,16 +217,16 @@ mod cases {
 
             model.write_buffer_flushes() > old
         };
-        let space = Space::new(&host, Purpose::First)?;
+        let space = Space::new(&host, Purpose::FirstStage)?;
         let page = host.data()?;
         let device = Device::new(&host, RID, false)?;
 
         assert!(flushed());
-        device.attach(None, To::Space(space.clone()))?;
+        device.attach(None, space.to())?;
         assert!(flushed());
         space.map(IOVA, page.address(), 1)?;
         assert!(flushed());
-        device.attach(None, To::Blocked)?;
+        device.attach(None, Attachment::Blocked)?;
         assert!(flushed());
         Ok(())
     }

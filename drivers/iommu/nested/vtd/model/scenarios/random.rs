@@ -7,9 +7,7 @@ use super::{
         Device,
         Guest,
         Host,
-        Purpose,
-        Space,
-        To, //
+        Space, //
     },
     *, //
 };
@@ -61,7 +59,7 @@ impl<'h> Mapped<'h> {
         Ok(Self {
             space: Space::new(host, purpose)?,
             addresses: match purpose {
-                Purpose::Parent => GPAS,
+                Purpose::NestParent => GPAS,
                 _ => IOVAS,
             },
             pages: [const { None }; 3],
@@ -93,13 +91,13 @@ fn first_wrong(config: Config, seed: u64, steps: usize) -> Result<Option<usize>>
     let host = Host::new(&model)?;
     let mut random = Random(seed);
 
-    host.start()?;
+    host.engine.start()?;
 
     let mut spaces = [
-        Mapped::new(&host, Purpose::First)?,
-        Mapped::new(&host, Purpose::Second)?,
-        Mapped::new(&host, Purpose::Parent)?,
-        Mapped::new(&host, Purpose::Parent)?,
+        Mapped::new(&host, Purpose::FirstStage)?,
+        Mapped::new(&host, Purpose::SecondStage)?,
+        Mapped::new(&host, Purpose::NestParent)?,
+        Mapped::new(&host, Purpose::NestParent)?,
     ];
     let guests = [
         Guest::new(&spaces[2].space)?,
@@ -142,10 +140,10 @@ fn first_wrong(config: Config, seed: u64, steps: usize) -> Result<Option<usize>>
             }
             _ => {
                 let to = match random.below(9) {
-                    0 => To::Blocked,
-                    1 => To::Identity,
-                    n @ 2..6 => To::Space(spaces[n - 2].space.clone()),
-                    n => To::Guest(guests[n - 6].clone()),
+                    0 => Attachment::Blocked,
+                    1 => Attachment::Identity,
+                    n @ 2..6 => spaces[n - 2].space.to(),
+                    n => guests[n - 6].to(),
                 };
                 let device = match &mut devices[i] {
                     Some(device) => device,
@@ -175,6 +173,7 @@ mod cases {
             Config::RICH,
             Config::TORN,
             Config::BY_SOURCE,
+            Config::SHORTCUT,
             Config::CACHING,
         ] {
             for seed in 1..=3 {

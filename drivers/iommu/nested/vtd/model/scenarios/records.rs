@@ -7,9 +7,7 @@ use super::{
         Device,
         Guest,
         Host,
-        Purpose,
-        Space,
-        To, //
+        Space, //
     },
     *, //
 };
@@ -28,7 +26,7 @@ const PASID: Option<u32> = Some(0x123);
 
 /// Takes the fault out of the unit's `i`th record, if there is one.
 fn take(host: &Host, i: usize) -> Option<Record> {
-    let offset = host.features.fault_offset + i * regs::FRCD_SIZE;
+    let offset = host.features().fault_offset + i * regs::FRCD_SIZE;
     let record = Record::decode([host.model.read64(offset), host.model.read64(offset + 8)]);
 
     host.model.write64(offset + 8, regs::FRCD_F);
@@ -44,12 +42,12 @@ mod cases {
         let model = Model::new(Config::RICH)?;
         let host = Host::new(&model)?;
 
-        host.start()?;
+        host.engine.start()?;
 
         let spaces = [
-            Space::new(&host, Purpose::First)?,
-            Space::new(&host, Purpose::Second)?,
-            Space::new(&host, Purpose::Parent)?,
+            Space::new(&host, Purpose::FirstStage)?,
+            Space::new(&host, Purpose::SecondStage)?,
+            Space::new(&host, Purpose::NestParent)?,
         ];
         let guest = Guest::new(&spaces[2])?;
         let device = Device::new(&host, RID, false)?;
@@ -58,10 +56,10 @@ mod cases {
         // The guest maps what it does not have.
         guest.map(IOVA, 0x7000)?;
         for to in [
-            To::Blocked,
-            To::Space(spaces[0].clone()),
-            To::Space(spaces[1].clone()),
-            To::Guest(guest.clone()),
+            Attachment::Blocked,
+            spaces[0].to(),
+            spaces[1].to(),
+            guest.to(),
         ] {
             for pasid in [None, PASID] {
                 device.attach(pasid, to.clone())?;
@@ -69,7 +67,7 @@ mod cases {
                     let Err(reason) = model.dma(RID, pasid, IOVA + 8, write) else {
                         return Err(EINVAL);
                     };
-                    let record = take(&host, taken % host.features.fault_records);
+                    let record = take(&host, taken % host.features().fault_records);
 
                     taken += 1;
                     assert!(record.is_some_and(|record| {

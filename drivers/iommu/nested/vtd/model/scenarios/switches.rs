@@ -8,9 +8,7 @@ use super::{
         Device,
         Guest,
         Host,
-        Purpose,
-        Space,
-        To, //
+        Space, //
     },
     *, //
 };
@@ -45,12 +43,12 @@ impl<'h> World<'h> {
     fn new(host: &'h Host) -> Result<Self> {
         let space = |purpose| Space::new(host, purpose);
         let spaces = [
-            space(Purpose::First)?,
-            space(Purpose::First)?,
-            space(Purpose::Second)?,
-            space(Purpose::Second)?,
-            space(Purpose::Parent)?,
-            space(Purpose::Parent)?,
+            space(Purpose::FirstStage)?,
+            space(Purpose::FirstStage)?,
+            space(Purpose::SecondStage)?,
+            space(Purpose::SecondStage)?,
+            space(Purpose::NestParent)?,
+            space(Purpose::NestParent)?,
         ];
         let guests = [
             Guest::new(&spaces[4])?,
@@ -83,12 +81,12 @@ impl<'h> World<'h> {
     }
 
     /// The `i`th attachment.
-    fn to(&self, i: usize) -> To<'h> {
+    fn to(&self, i: usize) -> Attachment<Model> {
         match i {
-            0 => To::Blocked,
-            1 => To::Identity,
-            2..8 => To::Space(self.spaces[i - 2].clone()),
-            _ => To::Guest(self.guests[i - 8].clone()),
+            0 => Attachment::Blocked,
+            1 => Attachment::Identity,
+            2..8 => self.spaces[i - 2].to(),
+            _ => self.guests[i - 8].to(),
         }
     }
 
@@ -121,7 +119,7 @@ fn first_wrong(config: Config, pasid: Option<u32>, ats: bool) -> Result<Option<(
             let model = Model::new(config)?;
             let host = Host::new(&model)?;
 
-            host.start()?;
+            host.engine.start()?;
 
             let world = World::new(&host)?;
             let device = Device::new(&host, RID, ats)?;
@@ -198,6 +196,12 @@ mod cases {
     fn where_translations_are_found_by_source() -> Result {
         assert_eq!(first_wrong(Config::BY_SOURCE, None, false)?, None);
         assert_eq!(first_wrong(Config::BY_SOURCE, Some(0x123), false)?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn where_devices_that_pass_are_looked_at_once() -> Result {
+        assert_eq!(first_wrong(Config::SHORTCUT, None, false)?, None);
         Ok(())
     }
 

@@ -26,7 +26,11 @@ fn fill(rig: &Rig) {
     caches.clear();
     // Bus 0, functions 0x10, 0x11, 0x14, 0x18; and bus 1.
     for rid in [0x10, 0x11, 0x14, 0x18, 0x110] {
-        caches.add_context(Context { rid, words: [0; 4] });
+        caches.add_context(Context {
+            rid,
+            words: [0; 4],
+            passes: false,
+        });
     }
     for (rid, pasid, did) in [(1, 0, 1), (1, 5, 1), (1, 6, 2), (2, 0, 1), (2, 5, 2)] {
         caches.add_pasid(Pasid {

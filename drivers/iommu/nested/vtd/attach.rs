@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the traffic of a device is attached to, and how it changes.
+//!
+//! From start to stop the device's context entry leads to its own PASID directory; what changes
+//! is the PASID entries. PASID 0 stands for the device's traffic without a PASID.
+//!
+//! A change makes the new domain send its invalidations for the device before the unit is told to
+//! use it, and the old one stop after the unit has been told not to. What the device itself has
+//! cached (ATS) is dropped in between.
+
+use super::{
+    arch::{
+        context::{
+            ContextConfig,
+            ContextEntry, //
+        },
+        descriptor::{
+            Descriptor,
+            DeviceTlb, //
+        },
+        pasid::PasidEntry,
+        stage1::Stage1, //
+    },
+    engine::{
+        Engine,
+        IDENTITY_DID, //
+    },
+    flush::{
+        Tag,
+        Usage, //
+    },
+    guest::Guest,
+    hw::{
+        Machine,
+        Memory, //
+    },
+    pasids::PasidTable,
+    slot::Invalidate,
+    space::{
+        OwnedDid,
+        Purpose,
+        Space, //
+    },
+    switch::{
+        Place,
+        OWN, //
+    },
+    targets::Targets, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex,
+        MutexGuard, //
+    },
+};
+
+/// What the traffic of a PASID is attached to.
+pub(crate) enum Attachment<M: Machine> {
+    /// No access.
+    Blocked,
+    /// Untranslated.
+    Identity,
+    /// Translated by the host.
+    Paging(Arc<Space<M>>),
+    /// Translated by a guest and the host.
+    Guest(Arc<Guest<M>>, Stage1),
+}
+
+impl<M: Machine> Attachment<M> {
+    /// The domain that the translations come from, at last.
+    fn domain(&self) -> Option<&Space<M>> {
+        match self {
+            Self::Blocked | Self::Identity => None,
+            Self::Paging(domain) => Some(domain),
+            Self::Guest(guest, _) => Some(guest.parent()),
+        }
+    }
+}
+
+impl<M: Machine> Clone for Attachment<M> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Blocked => Self::Blocked,
+            Self::Identity => Self::Identity,
+            Self::Paging(domain) => Self::Paging(domain.clone()),
+            Self::Guest(guest, stage1) => Self::Guest(guest.clone(), *stage1),
+        }
+    }
+}
+
+/// An attachment that is made.
+///
+/// What is on a nesting parent has a DID of its own, and keeps it as long as it is on that parent:
+/// a DID and what it stands for are in different words of a PASID entry, which could not both
+/// change without an interruption.
+struct Attached<M: Machine> {
+    to: Attachment<M>,
+    own: Option<Arc<OwnedDid<M>>>,
+}
+
+impl<M: Machine> Clone for Attached<M> {
+    fn clone(&self) -> Self {
+        Self {
+            to: self.to.clone(),
+            own: self.own.clone(),
+        }
+    }
+}
+
+impl<M: Machine> Attached<M> {
+    const BLOCKED: Self = Self {
+        to: Attachment::Blocked,
+        own: None,
+    };
+
+    /// The attachment `to` in place of `self`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOSPC`]: no DID left.
+    /// - [`ENOMEM`]
+    fn next(&self, to: Attachment<M>) -> Result<Self> {
+        let parent = to
+            .domain()
+            .filter(|domain| domain.purpose() == Purpose::NestParent);
+        let own = match (parent, self.to.domain()) {
+            (None, _) => None,
+            (Some(parent), Some(old)) if core::ptr::eq(parent, old) => self.own.clone(),
+            (Some(parent), _) => Some(Arc::new(OwnedDid::new(parent.unit())?, GFP_KERNEL)?),
+        };
+
+        Ok(Self { to, own })
+    }
+
+    fn did(&self) -> u16 {
+        match (&self.own, &self.to) {
+            (Some(own), _) => own.get(),
+            (None, Attachment::Paging(domain)) => domain.did(),
+            (None, _) => IDENTITY_DID,
+        }
+    }
+
+    /// What the unit caches translations of `pasid` by, for the domain.
+    fn tag(&self, pasid: u32) -> Option<Tag> {
+        let did = self.did();
+
+        Some(match &self.to {
+            Attachment::Blocked => return None,
+            Attachment::Identity => Tag::PassThrough { did, pasid },
+            Attachment::Paging(domain) => match domain.purpose() {
+                Purpose::FirstStage => Tag::First { did, pasid },
+                Purpose::SecondStage | Purpose::NestParent => Tag::Second { did },
+            },
+            Attachment::Guest(..) => Tag::Guest { did },
+        })
+    }
+
+    fn entry(&self, engine: &Engine<M>) -> PasidEntry {
+        let did = self.did();
+
+        match &self.to {
+            Attachment::Blocked => PasidEntry::blocked(),
+            Attachment::Identity => {
+                let features = &engine.features;
+
+                PasidEntry::pass_through(did, features.aw(), features.walk_coherent)
+            }
+            Attachment::Paging(domain) => domain.entry(did),
+            Attachment::Guest(guest, stage1) => {
+                PasidEntry::nested(stage1, &guest.parent().second_stage(), did)
+            }
+        }
+    }
+}
+
+struct State<M: Machine> {
+    table: PasidTable<M::Page>,
+    /// What is not blocked.
+    attached: KVec<(u32, Attached<M>)>,
+}
+
+impl<M: Machine> State<M> {
+    fn of(&self, pasid: u32) -> Attached<M> {
+        self.attached
+            .iter()
+            .find(|(there, _)| *there == pasid)
+            .map_or(Attached::BLOCKED, |(_, attached)| attached.clone())
+    }
+
+    /// Records an attachment. There is room.
+    fn set(&mut self, pasid: u32, attached: Attached<M>) {
+        self.attached.retain(|(there, _)| *there != pasid);
+        if !matches!(attached.to, Attachment::Blocked) {
+            let _ = self.attached.push_within_capacity((pasid, attached));
+        }
+    }
+}
+
+/// A device behind a unit: where its traffic comes from.
+#[pin_data]
+pub(crate) struct Source<M: Machine> {
+    unit: Arc<M::Unit>,
+    /// The requester IDs that its traffic may have; the first is its own.
+    rids: KVec<u16>,
+    /// PASIDs of that many bits can be attached; 0 if none.
+    pasid_bits: u32,
+    /// Set if the device caches translations itself.
+    device_tlb: Option<DeviceTlb>,
+    /// What its context entry is while it is in use.
+    context: ContextEntry,
+    #[pin]
+    state: Mutex<State<M>>,
+}
+
+impl<M: Machine> Source<M> {
+    /// A device that is blocked so far, with at least one requester ID. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn new(
+        unit: &Arc<M::Unit>,
+        memory: &impl Memory<Page = M::Page>,
+        rids: KVec<u16>,
+        pasid_bits: u32,
+        device_tlb: Option<DeviceTlb>,
+    ) -> Result<impl PinInit<Self, Error>> {
+        for &rid in &rids {
+            M::engine(unit).tables.lock().ensure(memory, rid)?;
+        }
+
+        let unit = unit.clone();
+        let table = PasidTable::new(memory)?;
+
+        Ok(try_pin_init!(Self {
+            context: ContextEntry::new(&ContextConfig {
+                directory: table.address(),
+                ats: device_tlb.is_some(),
+                pasid: pasid_bits != 0,
+                pri: false,
+            }),
+            unit,
+            rids,
+            pasid_bits,
+            device_tlb,
+            state <- new_mutex!(
+                State {
+                    table,
+                    attached: KVec::with_capacity(1, GFP_KERNEL)?,
+                },
+                "Source::state"
+            ),
+        }? Error))
+    }
+
+    fn engine(&self) -> &Engine<M> {
+        M::engine(&self.unit)
+    }
+
+    /// The unit.
+    pub(crate) fn unit(&self) -> &Arc<M::Unit> {
+        &self.unit
+    }
+
+    /// The requester ID of the device itself.
+    pub(crate) fn rid(&self) -> u16 {
+        self.rids[0]
+    }
+
+    /// The requester IDs of its traffic.
+    pub(crate) fn rids(&self) -> &[u16] {
+        &self.rids
+    }
+
+    /// Whether PASIDs can be attached.
+    pub(crate) fn has_pasids(&self) -> bool {
+        self.pasid_bits != 0
+    }
+
+    /// Whether the device may cache translations itself.
+    pub(crate) fn has_device_tlb(&self) -> bool {
+        self.device_tlb.is_some()
+    }
+
+    /// Has the unit look into the device's PASID directory. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`] and others: the unit does not do what it is told. [`Traffic::stop`] is due.
+    pub(crate) fn start(&self) -> Result {
+        self.write_contexts(&self.context)
+    }
+
+    /// The device's traffic, to look at and to change. May sleep.
+    pub(crate) fn lock(&self) -> Traffic<'_, M> {
+        Traffic {
+            source: self,
+            state: self.state.lock(),
+        }
+    }
+
+    /// Writes the entries of the device's requester IDs, but for those that a bridge gives to
+    /// another device, too, which came first: devices behind one bridge are attached alike.
+    fn write_contexts(&self, context: &ContextEntry) -> Result {
+        let engine = self.engine();
+        let mut tables = engine.tables.lock();
+
+        for &rid in &self.rids {
+            let there = ContextEntry::from_words(tables.read(rid).ok_or(ENOENT)?);
+
+            if !there.is_present() || there == self.context {
+                tables.write(engine, rid, context)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An emulated unit may have taken a shortcut for a device whose traffic passes through, and
+    /// look whether it still does only when the device's context entry may have changed. Others
+    /// have no use for it.
+    fn leave_shortcut(&self) {
+        for &rid in &self.rids {
+            let _ = self
+                .engine()
+                .invalidate(&[Descriptor::context_cache_device(0, rid)]);
+        }
+    }
+
+    /// Has all that translates send its invalidations for the device, too.
+    fn join(&self, attached: &Attached<M>, pasid: u32) -> Result {
+        let mut joined = 0;
+        let result = self.for_each_target(attached, pasid, |targets, usage| {
+            targets.join(usage).inspect(|()| joined += 1)
+        });
+
+        if result.is_err() {
+            let _ = self.for_each_target(attached, pasid, |targets, usage| {
+                if joined != 0 {
+                    joined -= 1;
+                    targets.leave(usage);
+                }
+                Ok(())
+            });
+        }
+        result
+    }
+
+    /// Undoes [`Self::join`], after the unit was told to use something else.
+    fn leave(&self, attached: &Attached<M>, pasid: u32) {
+        let _ = self.for_each_target(attached, pasid, |targets, usage| {
+            targets.leave(usage);
+            Ok(())
+        });
+    }
+
+    /// Runs `f` on what knows that translations are cached by the device's use of them: the domain
+    /// and, above it, the guest's tables.
+    fn for_each_target(
+        &self,
+        attached: &Attached<M>,
+        pasid: u32,
+        mut f: impl FnMut(&Targets<M>, &Usage) -> Result,
+    ) -> Result {
+        let device = self
+            .device_tlb
+            .map(|device| (device, (pasid != OWN).then_some(pasid)));
+
+        if let (Some(domain), Some(tag)) = (
+            attached.to.domain(), //
+            attached.tag(pasid),
+        ) {
+            f(domain.targets(), &Usage { tag, device })?;
+        }
+        if let Attachment::Guest(guest, _) = &attached.to {
+            let tag = Tag::First {
+                did: attached.did(),
+                pasid,
+            };
+
+            f(guest.targets(), &Usage { tag, device })?;
+        }
+        Ok(())
+    }
+}
+
+/// The traffic of a device, while nobody else changes what it is attached to.
+pub(crate) struct Traffic<'a, M: Machine> {
+    source: &'a Source<M>,
+    state: MutexGuard<'a, State<M>>,
+}
+
+impl<M: Machine> Traffic<'_, M> {
+    /// Runs `f` on each PASID that is attached, and its entry.
+    pub(crate) fn try_for_each_entry<E>(
+        &self,
+        mut f: impl FnMut(u32, PasidEntry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (pasid, _) in self.state.attached.iter() {
+            f(*pasid, self.state.table.read(*pasid))?;
+        }
+        Ok(())
+    }
+
+    /// The DID of its own that a PASID's traffic has, on a nesting parent.
+    pub(crate) fn own_did(&self, pasid: u32) -> Option<u16> {
+        self.state.of(pasid).own.map(|own| own.get())
+    }
+
+    /// Attaches the device's own traffic. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the domain is of another unit.
+    /// - [`EOPNOTSUPP`]: the unit can't pass accesses through.
+    /// - [`ENOMEM`], [`ENOSPC`]: nothing has changed.
+    /// - [`EIO`] and others: the unit does not do what it is told; the traffic is blocked.
+    pub(crate) fn attach(&mut self, to: Attachment<M>) -> Result {
+        self.switch(OWN, to)
+    }
+
+    /// Attaches the traffic of one PASID. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: no PASIDs.
+    /// - [`ERANGE`]: more than the device's PASIDs.
+    /// - As [`Self::attach`].
+    pub(crate) fn attach_pasid(
+        &mut self,
+        memory: &impl Memory<Page = M::Page>,
+        pasid: u32,
+        to: Attachment<M>,
+    ) -> Result {
+        let bits = self.source.pasid_bits;
+
+        if bits == 0 {
+            return Err(EOPNOTSUPP);
+        }
+        if pasid >> bits != 0 {
+            return Err(ERANGE);
+        }
+        self.state.table.ensure(memory, pasid)?;
+        self.switch(pasid, to)
+    }
+
+    /// Blocks the traffic of one PASID. May sleep.
+    pub(crate) fn detach_pasid(&mut self, pasid: u32) {
+        // What blocks can't fail but for a unit that does not answer: there is nobody to tell.
+        let _ = self.switch(pasid, Attachment::Blocked);
+    }
+
+    /// Has the unit refuse all of the device's traffic. May sleep.
+    pub(crate) fn stop(&mut self) {
+        // There is nobody to tell if the unit does not answer; the entries say it.
+        while let Some(pasid) = self.state.attached.first().map(|(pasid, _)| *pasid) {
+            let _ = self.switch(pasid, Attachment::Blocked);
+        }
+        let _ = self.source.write_contexts(&ContextEntry::blocked());
+    }
+
+    fn switch(&mut self, pasid: u32, to: Attachment<M>) -> Result {
+        let source = self.source;
+        let engine = source.engine();
+        let state = &mut *self.state;
+        let old = state.of(pasid);
+
+        if matches!(to, Attachment::Identity) && !engine.features.pass_through {
+            return Err(EOPNOTSUPP);
+        }
+        if let Some(domain) = to.domain() {
+            if !core::ptr::eq(domain.engine(), engine) {
+                return Err(EINVAL);
+            }
+        }
+        let new = old.next(to)?;
+        let place = Place {
+            unit: engine,
+            features: &engine.features,
+            device_tlb: source.device_tlb,
+            pasid,
+        };
+        let (from, to) = (old.tag(pasid), new.tag(pasid));
+
+        // Blocking can't fail for want of memory.
+        if to.is_some() {
+            state.attached.reserve(1, GFP_KERNEL)?;
+        }
+        source.join(&new, pasid)?;
+
+        let result = place.switch(&mut state.table, &new.entry(engine), from, to);
+
+        match result {
+            Ok(()) => {
+                if let Attachment::Identity = old.to {
+                    source.leave_shortcut();
+                }
+                source.leave(&old, pasid);
+                state.set(pasid, new);
+            }
+            Err(_) => {
+                // What the hardware has seen of this is unknown; the entry in memory blocks.
+                for tag in [to, from] {
+                    let _ = place.switch(&mut state.table, &PasidEntry::blocked(), tag, None);
+                }
+                source.leave(&new, pasid);
+                source.leave(&old, pasid);
+                state.set(pasid, Attached::BLOCKED);
+            }
+        }
+        result
+    }
+}

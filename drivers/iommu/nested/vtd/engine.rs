@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What runs a unit: its registers, its queue, its tables and its DIDs.
+
+use super::{
+    arch::{
+        caps::Features,
+        descriptor::Descriptor, //
+    },
+    bringup,
+    hw::{
+        Machine,
+        Memory,
+        Registers, //
+    },
+    qi::{
+        Outcome,
+        Queue, //
+    },
+    slot::Invalidate,
+    tables::Tables, //
+};
+use crate::ids::Ids;
+use kernel::{
+    new_mutex, new_spinlock_irq,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex,
+        SpinLockIrq, //
+    },
+};
+
+/// Looks at the status word between two looks at the registers, which are slow.
+const LOOKS: u32 = 256;
+
+/// The DID of untranslated traffic: the first of [`Ids`], and not given to anybody else.
+pub(crate) const IDENTITY_DID: u16 = 1;
+
+/// What runs a unit. Several devices and domains use it at once.
+#[pin_data]
+pub(crate) struct Engine<M: Machine> {
+    pub(crate) regs: M::Registers,
+    pub(crate) features: Features,
+    #[pin]
+    pub(crate) dids: Ids,
+    #[pin]
+    pub(crate) tables: Mutex<Tables<M::Page>>,
+    outcome: Arc<Outcome<M::Page>>,
+    #[pin]
+    queue: SpinLockIrq<Queue<M::Page>>,
+}
+
+impl<M: Machine> Engine<M> {
+    /// Allocates what a unit needs in memory. The hardware is not touched.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn new<'a>(
+        memory: impl Memory<Page = M::Page> + 'a,
+        regs: M::Registers,
+        features: Features,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        M: 'a,
+    {
+        pin_init::pin_init_scope(move || {
+            let queue = Queue::new(&memory, features.write_buffer)?;
+            let tables = Tables::new(&memory)?;
+
+            Ok(try_pin_init!(Self {
+                outcome: queue.outcome().clone(),
+                queue <- new_spinlock_irq!(queue, "Engine::queue"),
+                tables <- new_mutex!(tables, "Engine::tables"),
+                dids <- Ids::new(features.did_bits),
+                regs,
+                features,
+            }? Error))
+        })
+    }
+
+    /// The positions of the invalidation queue: what was submitted, and what is complete of it.
+    pub(crate) fn queue_positions(&self) -> (u64, u64) {
+        let mut queue = self.queue.lock();
+        let completed = queue.progress(&self.regs).unwrap_or(0);
+
+        (queue.tail(), completed)
+    }
+
+    /// Starts translation, with every device blocked. Nobody else uses the unit yet.
+    ///
+    /// # Errors
+    ///
+    /// - [`ETIMEDOUT`]: the unit does not do what it is told.
+    /// - [`EBUSY`]: it was started before.
+    pub(crate) fn start(&self) -> Result {
+        if self.dids.take()? != IDENTITY_DID {
+            return Err(EBUSY);
+        }
+
+        let queue = self.queue.lock().address();
+        let root = self.tables.lock().address();
+
+        bringup::start(&self.regs, self, queue, root, self.features.drain)
+    }
+
+    /// Stops the unit. Its devices can access all of memory then.
+    pub(crate) fn stop(&self) -> Result {
+        bringup::stop(&self.regs)
+    }
+
+    /// Queues descriptors as soon as there is room.
+    fn submit(&self, descriptors: &[Descriptor]) -> Result<u64> {
+        let mut looks = 0;
+
+        loop {
+            let mut queue = self.queue.lock();
+
+            match queue.submit(&self.regs, descriptors) {
+                Err(e) if e == EAGAIN => queue.progress(&self.regs)?,
+                result => return result,
+            };
+            drop(queue);
+            self.regs.pause(looks)?;
+            looks += 1;
+        }
+    }
+
+    /// Waits until the descriptor at `pos` is complete.
+    fn wait(&self, pos: u64) -> Result {
+        let mut looks = 0;
+
+        while !self.outcome.is_complete(pos) {
+            if looks % LOOKS == LOOKS - 1 {
+                let mut queue = self.queue.lock();
+
+                if queue.progress(&self.regs)? > pos {
+                    break;
+                }
+            }
+            self.regs
+                .pause(looks)
+                .inspect_err(|_| self.regs.complain("does not answer"))?;
+            looks += 1;
+        }
+        if self.outcome.any_failed() && self.queue.lock().failed(pos) {
+            self.regs
+                .complain("refused an invalidation, or a device did not answer one");
+            return Err(EIO);
+        }
+        Ok(())
+    }
+}
+
+impl<M: Machine> Invalidate for Engine<M> {
+    fn invalidate(&self, descriptors: &[Descriptor]) -> Result {
+        self.wait(self.submit(descriptors)?)
+    }
+
+    fn is_told_all(&self) -> bool {
+        self.features.caching_mode || self.features.write_buffer
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the host translates by: a page table of either stage, the DID that it is cached by, and
+//! who may have cached it.
+
+use super::{
+    arch::pasid::{
+        FirstStage,
+        PasidEntry,
+        SecondStage, //
+    },
+    engine::Engine,
+    hw::Machine,
+    targets::Targets, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What a domain is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// IOVA to HPA by a first-stage table.
+    FirstStage,
+    /// IOVA to HPA by a second-stage table.
+    SecondStage,
+    /// GPA to HPA, below first stages of guests.
+    NestParent,
+}
+
+/// A DID that belongs to somebody.
+pub(crate) struct OwnedDid<M: Machine> {
+    unit: Arc<M::Unit>,
+    did: u16,
+}
+
+impl<M: Machine> OwnedDid<M> {
+    /// Takes a free DID. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOSPC`]: all are in use.
+    pub(crate) fn new(unit: &Arc<M::Unit>) -> Result<Self> {
+        Ok(Self {
+            did: M::engine(unit).dids.take()?,
+            unit: unit.clone(),
+        })
+    }
+
+    /// Its number.
+    pub(crate) fn get(&self) -> u16 {
+        self.did
+    }
+}
+
+impl<M: Machine> Drop for OwnedDid<M> {
+    fn drop(&mut self) {
+        M::engine(&self.unit).dids.give(self.did);
+    }
+}
+
+/// A domain: where its table is, and what may have cached it. The table is somebody else's, and
+/// there as long as a unit may use it.
+#[pin_data]
+pub(crate) struct Space<M: Machine> {
+    purpose: Purpose,
+    /// The HPA of the topmost table.
+    table: u64,
+    levels: u32,
+    /// That its own translations are cached by. Users of a nesting parent have their own.
+    did: Option<OwnedDid<M>>,
+    #[pin]
+    targets: Targets<M>,
+}
+
+impl<M: Machine> Space<M> {
+    /// A domain of a unit that nobody uses yet. Its topmost table is at `table` (HPA).
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOSPC`]: all DIDs are in use.
+    pub(crate) fn new(
+        unit: &Arc<M::Unit>,
+        purpose: Purpose,
+        table: u64,
+        levels: u32,
+    ) -> impl PinInit<Self, Error> {
+        let unit = unit.clone();
+
+        try_pin_init!(Self {
+            purpose,
+            table,
+            levels,
+            did: match purpose {
+                Purpose::NestParent => None,
+                _ => Some(OwnedDid::new(&unit)?),
+            },
+            targets <- Targets::new(&unit),
+        }? Error)
+    }
+
+    /// The unit that the domain is for.
+    pub(crate) fn unit(&self) -> &Arc<M::Unit> {
+        self.targets.unit()
+    }
+
+    /// What runs it.
+    pub(crate) fn engine(&self) -> &Engine<M> {
+        M::engine(self.unit())
+    }
+
+    /// What may have cached it.
+    pub(crate) fn targets(&self) -> &Targets<M> {
+        &self.targets
+    }
+
+    /// What the domain is for.
+    pub(crate) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// The bits of its input addresses.
+    pub(crate) fn address_bits(&self) -> u32 {
+        let features = &self.engine().features;
+
+        match self.purpose {
+            Purpose::FirstStage => features.first_stage_shape().bits,
+            Purpose::SecondStage | Purpose::NestParent => features.second_stage_shape().bits,
+        }
+    }
+
+    /// The DID that its own translations are cached by; 0 for a nesting parent, which has none.
+    pub(crate) fn did(&self) -> u16 {
+        self.did.as_ref().map_or(0, OwnedDid::get)
+    }
+
+    /// The PASID entry of a device that uses it alone.
+    pub(crate) fn entry(&self, did: u16) -> PasidEntry {
+        match self.purpose {
+            Purpose::FirstStage => PasidEntry::first_stage(&self.first_stage(), did),
+            Purpose::SecondStage | Purpose::NestParent => {
+                PasidEntry::second_stage(&self.second_stage(), did)
+            }
+        }
+    }
+
+    fn first_stage(&self) -> FirstStage {
+        let features = &self.engine().features;
+
+        FirstStage {
+            table: self.table,
+            five_levels: self.levels == 5,
+            aw: features.aw(),
+            page_snoop: features.snoop_control,
+            walk_snoop: features.walk_coherent,
+        }
+    }
+
+    /// The second stage's part of a PASID entry.
+    pub(crate) fn second_stage(&self) -> SecondStage {
+        let features = &self.engine().features;
+
+        SecondStage {
+            table: self.table,
+            // CAST: 1 for 3 levels, and so on.
+            aw: (self.levels - 2) as u8,
+            dirty: false,
+            // Each entry of the table says it if it has to be so.
+            page_snoop: false,
+            walk_snoop: features.walk_coherent,
+        }
+    }
+}

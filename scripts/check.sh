@@ -12,7 +12,7 @@
 builders=(build overlay)
 # These do not: the longest first.
 testers=(vm sanitizers selftests-smp4 vfio shadow selftests coherency vtd-reload vtd reload
-	vtd-dma-api vtd-first reference dma-api kunit lint models host-test rustdoc)
+	vtd-dma-api vtd-firmware vtd-first reference dma-api kunit lint models host-test rustdoc)
 # These run only when named.
 others=(kcsan)
 

@@ -13,8 +13,6 @@ output=$dir/iort.cpio
 # The table as the machine has it, then bit 2 of the memory access flags, byte 23
 # of each node of type 2, a newer OEM revision (byte 24) and the checksum (byte 9).
 pack() {
-	local tree=$dir/iort/kernel/firmware/acpi
-	mkdir -p "$tree"
 	FIRMWARE=uefi "$root/scripts/qemu.sh" "iort-$variant" "$variant" tables \
 		nested.driver=none | sed -n 's/^# IORT: //p' | tools base64 -d >"$dir/iort.aml"
 	# shellcheck disable=SC2016 # Perl's own $
@@ -29,10 +27,8 @@ pack() {
 		$done or die "no root complex in the table";
 		vec($table, 24, 8)++;
 		vec($table, 9, 8) = (vec($table, 9, 8) - unpack("%8C*", $table)) & 255;
-		print $table' "$dir/iort.aml" >"$tree/iort.aml"
-	tools sh -c "cd '$dir/iort' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0" \
-		>"$output.tmp"
-	mv "$output.tmp" "$output"
+		print $table' "$dir/iort.aml" >"$output.table"
+	pack_table "$output.table" "$output"
 }
 
 unless_fresh "iort-$variant" "$output" "$root/scripts/qemu.sh" "$build/stamp/kernel-arm64" \

@@ -144,6 +144,18 @@ kmake() {
 	tools make -s -C "$dir" ARCH="$ARCH" LLVM="$LLVM" -j"$JOBS" "$@"
 }
 
+# pack_table TABLE OUTPUT: an ACPI table as a cpio, for TABLES= of qemu.sh.
+pack_table() {
+	local tree=$2.tree
+	rm -rf "$tree"
+	mkdir -p "$tree/kernel/firmware/acpi"
+	cp "$1" "$tree/kernel/firmware/acpi/table.aml"
+	tools sh -c "cd '$tree' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0" \
+		>"$2.tmp"
+	mv "$2.tmp" "$2"
+	rm -rf "$tree"
+}
+
 # remove_tree DIRECTORY: like rm -rf, but never through something mounted.
 remove_tree() {
 	[ -e "$1" ] || return 0

@@ -91,14 +91,14 @@ fn start<'a>(pdev: &'a platform::Device<Core<'_>>) -> Result<Running<'a>> {
 
     if let Some(what) = regs::in_use(&regs) {
         dev_info!(pdev, "left alone: {what} is on, by somebody else\n");
-        return Err(EBUSY);
+        return Err(ENODEV);
     }
     if find_in_use(|function| firmware::unit_of(function) == Ok(base)) {
         dev_info!(
             pdev,
             "left alone: drivers of its devices are there before it\n"
         );
-        return Err(EBUSY);
+        return Err(ENODEV);
     }
     set_dma_mask(pdev)?;
 

@@ -10,12 +10,12 @@ use super::{
         PagingDomain,
         StaticDomain, //
     },
-    instance,
     nested,
     viommu,
     Endpoint,
     FwSpec,
     Instance,
+    Instances,
     Nested,
     ResvList,
     UserData, //
@@ -111,13 +111,11 @@ pub trait Driver: Sized + 'static {
     /// The type of [`Self::HwInfo`] (`enum iommu_hw_info_type`).
     const HW_INFO_TYPE: u32;
 
-    /// Runs `f` on the list of registered instances, under a mutex of the driver's.
-    ///
-    /// It is taken inside `iommu_probe_device_lock`.
-    fn with_instances<R>(f: impl FnOnce(&mut KVec<Arc<Instance<Self>>>) -> R) -> R;
+    /// The registered instances: a `static` of the driver's.
+    fn instances() -> &'static Instances<Self>;
 
     /// Finds the registered IOMMU that `dev` is behind. `spec` is what firmware says of the device
-    /// itself, if it does ([`by_firmware`](super::by_firmware) knows it then).
+    /// itself, if it does ([`Instances::by_firmware`] knows it then).
     ///
     /// # Errors
     ///
@@ -241,7 +239,7 @@ impl<D: Driver> Ops<D> {
             let device = unsafe { Device::from_raw(dev) };
             // SAFETY: See above; the fwspec is complete when the core probes the device.
             let spec = unsafe { FwSpec::of(dev) };
-            let iommu = instance::registered(D::locate(device, spec)?)?;
+            let iommu = D::instances().registered(D::locate(device, spec)?)?;
             // SAFETY: The instance is registered, and its registration does not go before the
             // devices behind it are released.
             let hw = unsafe { iommu.bound_dev() };

@@ -5,6 +5,7 @@
 #include <linux/bitfield.h>
 #include <linux/cacheflush.h>
 #include <linux/cpufeature.h>
+#include <linux/mutex.h>
 #include <linux/of_address.h>
 #include <linux/pci.h>
 #include <linux/pci-ats.h>
@@ -17,6 +18,8 @@
 
 /* drivers/iommu/dma-iommu.h is private to drivers/iommu. */
 void iommu_dma_get_resv_regions(struct device *dev, struct list_head *list);
+
+DEFINE_MUTEX(rust_iommu_instances);
 
 struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev)
 {

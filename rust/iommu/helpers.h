@@ -8,7 +8,11 @@
 
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
+#include <linux/mutex.h>
 #include <linux/workqueue.h>
+
+/* Of the list of registered IOMMUs. */
+extern struct mutex rust_iommu_instances;
 
 struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev);
 

@@ -6,8 +6,7 @@ use super::{
     bindings,
     driver::Ops,
     raw_dev,
-    Driver,
-    FwSpec, //
+    Driver, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -90,7 +89,9 @@ impl<D: Driver> Instance<D> {
         unsafe { &*container_of!(Opaque::cast_from(raw), Self, raw) }
     }
 
-    fn fwnode(&self) -> *mut bindings::fwnode_handle {
+    /// What firmware says of the IOMMU, to be compared; `None` if it is not registered yet or
+    /// firmware says nothing.
+    pub(super) fn fwnode(&self) -> *mut bindings::fwnode_handle {
         // SAFETY: Set before the first device is probed and constant while registered.
         unsafe { (*self.as_raw()).fwnode }
     }
@@ -102,24 +103,6 @@ impl<D: Driver> core::ops::Deref for Instance<D> {
     fn deref(&self) -> &D::Instance {
         &self.data
     }
-}
-
-/// Finds the registered IOMMU that a device is behind, by what firmware says of the device.
-///
-/// # Errors
-///
-/// - [`ENODEV`]: firmware says nothing, or the IOMMU is not registered.
-pub fn by_firmware<D: Driver>(spec: Option<FwSpec<'_>>) -> Result<Arc<Instance<D>>> {
-    let spec = spec.ok_or(ENODEV)?;
-
-    D::with_instances(|all| all.iter().find(|i| i.fwnode() == spec.iommu()).cloned()).ok_or(ENODEV)
-}
-
-/// `instance`, if it is registered.
-pub(super) fn registered<D: Driver>(instance: Arc<Instance<D>>) -> Result<Arc<Instance<D>>> {
-    D::with_instances(|all| all.iter().any(|i| Arc::ptr_eq(i, &instance)))
-        .then_some(instance)
-        .ok_or(ENODEV)
 }
 
 /// The registration of an [`Instance`] with the IOMMU core.
@@ -167,8 +150,7 @@ impl<'a, D: Driver> Registration<'a, D> {
             )
         })?;
 
-        let listed = D::with_instances(|all| all.push(instance.clone(), GFP_KERNEL));
-        let registered = listed.map_err(Error::from).and_then(|()| {
+        let registered = D::instances().add(instance.clone()).and_then(|()| {
             // SAFETY: The `iommu_device` and the operations stay valid until `drop()` unregisters
             // them; the latter are static.
             to_result(unsafe {
@@ -180,7 +162,7 @@ impl<'a, D: Driver> Registration<'a, D> {
             })
         });
         if let Err(e) = registered {
-            Self::unlist(&instance);
+            D::instances().remove(&instance);
             // SAFETY: Added above.
             unsafe { bindings::iommu_device_sysfs_remove(instance.as_raw()) };
             return Err(e);
@@ -195,20 +177,11 @@ impl<'a, D: Driver> Registration<'a, D> {
     pub fn instance(&self) -> &Arc<Instance<D>> {
         &self.instance
     }
-
-    fn unlist(instance: &Arc<Instance<D>>) {
-        D::with_instances(|all| {
-            all.retain(|i| !Arc::ptr_eq(i, instance));
-            if all.is_empty() {
-                *all = KVec::new();
-            }
-        });
-    }
 }
 
 impl<D: Driver> Drop for Registration<'_, D> {
     fn drop(&mut self) {
-        Self::unlist(&self.instance);
+        D::instances().remove(&self.instance);
         // SAFETY: Registered by `new()`, and unregistered once.
         unsafe {
             bindings::iommu_device_unregister(self.instance.as_raw());

@@ -7,7 +7,8 @@
 //! written without:
 //!
 //! - [`Driver`] is `struct iommu_ops`, [`Instance`] a registered `struct iommu_device` with the
-//!   driver's data of one unit, [`Endpoint`] the driver's data of one device behind it;
+//!   driver's data of one unit, [`Instances`] the list of them, [`Endpoint`] the driver's data of one
+//!   device behind it;
 //! - [`Paging`] is `struct iommu_domain_ops` of a domain that the kernel maps into, [`Mapped`] if
 //!   the driver has its page table;
 //! - [`Nested`] is a guest's first stage on a [`Paging`] domain, where it takes no virtual IOMMU;
@@ -55,15 +56,19 @@ mod gather;
 #[cfg(CONFIG_X86_64)]
 pub mod generic_pt;
 mod instance;
+mod instances;
 mod nested;
 mod pci;
 #[cfg(CONFIG_X86_64)]
 pub mod periodic;
 #[cfg(CONFIG_IOMMU_IO_PGTABLE)]
 pub mod pgtable;
+pub(crate) mod plain;
 mod resv;
 mod spare;
+pub(crate) mod static_mutex;
 mod table;
+pub(crate) mod trace;
 mod unit_device;
 mod user;
 pub mod viommu;
@@ -87,10 +92,10 @@ pub use self::{
     fwspec::FwSpec,
     gather::Gather,
     instance::{
-        by_firmware,
         Instance,
         Registration, //
     },
+    instances::Instances,
     nested::{
         Nested,
         NoNested, //

@@ -6,7 +6,10 @@ use super::{
     bindings,
     cmd, //
 };
-use crate::iommu::client::Group;
+use crate::iommu::{
+    client::Group,
+    static_mutex::StaticMutex, //
+};
 use core::{
     marker::PhantomData,
     ptr::{
@@ -88,28 +91,20 @@ struct Containers {
     next: usize,
 }
 
-kernel::sync::global_lock! {
-    /// The containers. Innermost lock. Initialised by [`init`].
-    ///
-    /// VFIO passes ioctls on to a driver without any lock that would keep a last group from
-    /// leaving, and so the driver's data from being released, in between. So what VFIO gets as data
-    /// is no pointer but a number, that is never used again.
-    // SAFETY: The module's initialisation calls `init()` before it registers a driver.
-    unsafe(uninit) static CONTAINERS: Mutex<Containers> = Containers {
+/// The containers. Innermost lock.
+///
+/// VFIO passes ioctls on to a driver without any lock that would keep a last group from leaving, and
+/// so the driver's data from being released, in between. So what VFIO gets as data is no pointer but
+/// a number, that is never used again.
+static CONTAINERS: StaticMutex<Containers> = {
+    let none = Containers {
         entries: KVec::new(),
         next: 1,
     };
-}
 
-/// Makes registrations possible.
-///
-/// # Safety
-///
-/// To be called exactly once, before any [`Registration`] is made.
-pub unsafe fn init() {
-    // SAFETY: By this function's requirement.
-    unsafe { CONTAINERS.init() };
-}
+    // SAFETY: `DEFINE_MUTEX()` initialises it, and it is there as long as the code is.
+    unsafe { StaticMutex::new(&raw mut bindings::rust_vfio_containers, none) }
+};
 
 /// A reference to the module that the driver is in, so that it stays while it runs.
 struct InUse(*mut bindings::module);
@@ -155,16 +150,17 @@ impl<T: Container> Ops<T> {
 
     /// The container that VFIO knows by `key`.
     fn find(key: *mut c_void) -> Option<Arc<T>> {
-        let all = CONTAINERS.lock();
-        let entry = all
-            .entries
-            .iter()
-            .find(|entry| entry.key == key.addr() && entry.ops == Self::ops())?;
-        let container = ptr::with_exposed_provenance(entry.container);
+        CONTAINERS.with(|all| {
+            let entry = all
+                .entries
+                .iter()
+                .find(|entry| entry.key == key.addr() && entry.ops == Self::ops())?;
+            let container = ptr::with_exposed_provenance(entry.container);
 
-        // SAFETY: `open()` of this very type stored a reference, which `release()` takes out of the
-        // list, under the lock, before it gives it back.
-        Some(unsafe { ArcBorrow::<T>::from_raw(container) }.into())
+            // SAFETY: `open()` of this very type stored a reference, which `release()` takes out of
+            // the list, under the lock, before it gives it back.
+            Some(unsafe { ArcBorrow::<T>::from_raw(container) }.into())
+        })
     }
 
     // SAFETY (of all the callbacks below): VFIO calls them with valid groups.
@@ -172,20 +168,22 @@ impl<T: Container> Ops<T> {
     extern "C" fn open(kind: usize) -> *mut c_void {
         let open = || -> Result<usize> {
             let container = T::open(kind)?;
-            let mut all = CONTAINERS.lock();
-            let key = all.next;
 
-            all.entries.reserve(1, GFP_KERNEL)?;
-            all.next += 1;
-            all.entries.push(
-                Entry {
-                    key,
-                    ops: Self::ops(),
-                    container: Arc::into_raw(container).expose_provenance(),
-                },
-                GFP_KERNEL,
-            )?;
-            Ok(key)
+            CONTAINERS.with(|all| {
+                let key = all.next;
+
+                all.entries.reserve(1, GFP_KERNEL)?;
+                all.next += 1;
+                all.entries.push(
+                    Entry {
+                        key,
+                        ops: Self::ops(),
+                        container: Arc::into_raw(container).expose_provenance(),
+                    },
+                    GFP_KERNEL,
+                )?;
+                Ok(key)
+            })
         };
 
         match open() {
@@ -200,15 +198,13 @@ impl<T: Container> Ops<T> {
         };
 
         T::release(container.as_arc_borrow());
-        {
-            let mut all = CONTAINERS.lock();
-
+        CONTAINERS.with(|all| {
             all.entries.retain(|entry| entry.key != key.addr());
             // Statics are not dropped when the module goes.
             if all.entries.is_empty() {
                 all.entries = KVec::new();
             }
-        }
+        });
         // SAFETY: The reference that was in the list, and is not any more.
         drop(unsafe { Arc::from_raw(Arc::as_ptr(&container)) });
     }

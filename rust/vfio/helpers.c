@@ -7,6 +7,7 @@
 #include <linux/io.h>
 #include <linux/kstrtox.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 
@@ -36,6 +37,8 @@ static_assert(sizeof(struct rust_vfio_iommu_driver_ops) ==
 static_assert(sizeof(enum vfio_group_type) == sizeof(int));
 static_assert(VFIO_IOMMU == RUST_VFIO_IOMMU);
 #endif
+
+DEFINE_MUTEX(rust_vfio_containers);
 
 #ifdef MODULE
 int rust_helper_vfio_register(const struct rust_vfio_iommu_driver_ops *ops)

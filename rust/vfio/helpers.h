@@ -8,7 +8,11 @@
 
 #include <linux/iommu.h>
 #include <linux/mm_types.h>
+#include <linux/mutex.h>
 #include <linux/vfio.h>
+
+/* Of the list of containers. */
+extern struct mutex rust_vfio_containers;
 
 /*
  * struct vfio_iommu_driver_ops of drivers/vfio/vfio.h, which is not among the

@@ -21,7 +21,6 @@ pub mod user;
 
 pub use self::{
     driver::{
-        init,
         Container,
         Registration, //
     },

@@ -67,8 +67,7 @@ type Containers = ();
 impl InPlaceModule for Nested {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            // SAFETY: Once.
-            _drivers <- unsafe { Drivers::new(module) },
+            _drivers <- Drivers::new(module),
             _containers: register_containers()?,
         })
     }
@@ -76,8 +75,6 @@ impl InPlaceModule for Nested {
 
 #[cfg(CONFIG_IOMMU_NESTED_VFIO)]
 fn register_containers() -> Result<Containers> {
-    // SAFETY: Once, and before the registration below.
-    unsafe { vfio::init() };
     vfio::Registration::new()
 }
 

@@ -3,7 +3,6 @@
 //! The drivers of SMMUs that the module registers.
 
 use super::{
-    ops,
     probe::{
         DeviceTree,
         Iort,
@@ -29,15 +28,7 @@ pub(crate) struct Drivers {
 
 impl Drivers {
     /// Registers them.
-    ///
-    /// # Safety
-    ///
-    /// To be called exactly once, while the module is initialised.
-    pub(crate) unsafe fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        // SAFETY: Once, by the requirements of this function, and before the drivers below can
-        // probe anything.
-        unsafe { ops::init() };
-
+    pub(crate) fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             device_tree <- driver::Registration::new(c"iommu-nested-smmu-v3", module),
             iort: register_iort(module)?,

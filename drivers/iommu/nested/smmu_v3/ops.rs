@@ -18,13 +18,13 @@ use super::{
 use crate::{
     frontend::iommufd,
     iommu::{
-        self,
         bindings,
         Capability,
         Driver,
         Endpoint,
         FwSpec,
         Instance,
+        Instances,
         NewPaging,
         NoNested,
         ResvList,
@@ -48,21 +48,8 @@ use kernel::{
 const MSI_WINDOW: u64 = 0x800_0000;
 const MSI_WINDOW_SIZE: usize = 0x10_0000;
 
-kernel::sync::global_lock! {
-    /// The registered SMMUs. Initialised by [`init`].
-    // SAFETY: The module's initialisation calls `init()` before it registers a driver.
-    unsafe(uninit) static SMMUS: Mutex<KVec<Arc<Instance<SmmuV3>>>> = KVec::new();
-}
-
-/// Makes the list of SMMUs usable.
-///
-/// # Safety
-///
-/// To be called exactly once, before any SMMU is probed.
-pub(crate) unsafe fn init() {
-    // SAFETY: By this function's requirement.
-    unsafe { SMMUS.init() };
-}
+/// The registered SMMUs.
+static SMMUS: Instances<SmmuV3> = Instances::new();
 
 impl Driver for SmmuV3 {
     type Instance = Smmu;
@@ -75,12 +62,12 @@ impl Driver for SmmuV3 {
     const OWNER: ThisModule = crate::LocalModule::THIS_MODULE;
     const HW_INFO_TYPE: u32 = bindings::iommu_hw_info_type_IOMMU_HW_INFO_TYPE_ARM_SMMUV3;
 
-    fn with_instances<R>(f: impl FnOnce(&mut KVec<Arc<Instance<Self>>>) -> R) -> R {
-        f(&mut SMMUS.lock())
+    fn instances() -> &'static Instances<Self> {
+        &SMMUS
     }
 
     fn locate(_dev: &Device, spec: Option<FwSpec<'_>>) -> Result<Arc<Instance<Self>>> {
-        iommu::by_firmware(spec)
+        SMMUS.by_firmware(spec)
     }
 
     fn probe<'a>(

@@ -13,9 +13,11 @@ use crate::{
         Abi,
         ViommuAbi, //
     },
-    iommu::bindings, //
+    iommu::{
+        bindings,
+        plain::plain_struct, //
+    }, //
 };
-use kernel::transmute::AsBytes;
 
 impl Abi for SmmuV3 {
     const TABLE: u32 = bindings::iommu_hwpt_data_type_IOMMU_HWPT_DATA_ARM_SMMUV3;
@@ -45,12 +47,16 @@ impl crate::frontend::vfio::Abi for SmmuV3 {
     }
 }
 
-/// `struct iommu_hw_info_arm_smmuv3`.
-#[repr(transparent)]
-pub(crate) struct HwInfo(bindings::iommu_hw_info_arm_smmuv3);
-
-// SAFETY: Ten `u32`, all initialised, without padding.
-unsafe impl AsBytes for HwInfo {}
+plain_struct! {
+    /// `struct iommu_hw_info_arm_smmuv3`.
+    pub(crate) struct HwInfo(bindings::iommu_hw_info_arm_smmuv3) {
+        flags: u32,
+        __reserved: u32,
+        idr: [u32; 6],
+        iidr: u32,
+        aidr: u32,
+    }
+}
 
 impl HwInfo {
     /// The ID registers, as the hardware has them.
@@ -79,5 +85,4 @@ const _: () = {
     assert!(
         size_of::<<SmmuV3 as Backend>::Event>() == size_of::<bindings::iommu_vevent_arm_smmuv3>()
     );
-    assert!(size_of::<HwInfo>() == 40);
 };

@@ -4,7 +4,6 @@
 
 use super::{
     arch::dmar::Dmar,
-    ops,
     probe::{
         RemappingUnit,
         UNIT_NAME, //
@@ -31,15 +30,7 @@ pub(crate) struct Drivers {
 
 impl Drivers {
     /// Registers the driver and finds the units.
-    ///
-    /// # Safety
-    ///
-    /// To be called exactly once, while the module is initialised.
-    pub(crate) unsafe fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        // SAFETY: Once, by the requirements of this function, and before the driver below can probe
-        // anything.
-        unsafe { ops::init() };
-
+    pub(crate) fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             driver <- driver::Registration::new(UNIT_NAME, module),
             units: find()?,

@@ -22,6 +22,7 @@ use crate::{
         Endpoint,
         FwSpec,
         Instance,
+        Instances,
         NewPaging,
         NoViommu,
         PciEndpoint,
@@ -45,21 +46,8 @@ use kernel::{
 const INTERRUPTS: u64 = 0xfee0_0000;
 const INTERRUPTS_SIZE: usize = 0x10_0000;
 
-kernel::sync::global_lock! {
-    /// The registered units. Initialised by [`init`].
-    // SAFETY: The module's initialisation calls `init()` before it registers a driver.
-    unsafe(uninit) static UNITS: Mutex<KVec<Arc<Instance<Vtd>>>> = KVec::new();
-}
-
-/// Makes the list of units usable.
-///
-/// # Safety
-///
-/// To be called exactly once, before any unit is probed.
-pub(crate) unsafe fn init() {
-    // SAFETY: By this function's requirement.
-    unsafe { UNITS.init() };
-}
+/// The registered units.
+static UNITS: Instances<Vtd> = Instances::new();
 
 /// Takes a device out of the list of those in use.
 fn forget(ep: &Endpoint<Vtd>) {
@@ -80,19 +68,14 @@ impl Driver for Vtd {
     const OWNER: ThisModule = crate::LocalModule::THIS_MODULE;
     const HW_INFO_TYPE: u32 = bindings::iommu_hw_info_type_IOMMU_HW_INFO_TYPE_INTEL_VTD;
 
-    fn with_instances<R>(f: impl FnOnce(&mut KVec<Arc<Instance<Self>>>) -> R) -> R {
-        f(&mut UNITS.lock())
+    fn instances() -> &'static Instances<Self> {
+        &UNITS
     }
 
     fn locate(dev: &Device, _spec: Option<FwSpec<'_>>) -> Result<Arc<Instance<Self>>> {
         let registers = firmware::unit_of(&PciEndpoint::new(dev).ok_or(ENODEV)?)?;
 
-        UNITS
-            .lock()
-            .iter()
-            .find(|unit| unit.registers == registers)
-            .cloned()
-            .ok_or(ENODEV)
+        UNITS.find(|unit| unit.registers == registers)
     }
 
     fn probe<'a>(

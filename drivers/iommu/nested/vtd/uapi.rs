@@ -10,9 +10,11 @@ use super::{
 use crate::iommu::Instance;
 use crate::{
     frontend::iommufd::Abi,
-    iommu::bindings, //
+    iommu::{
+        bindings,
+        plain::plain_struct, //
+    }, //
 };
-use kernel::transmute::AsBytes;
 
 impl Abi for Vtd {
     const TABLE: u32 = bindings::iommu_hwpt_data_type_IOMMU_HWPT_DATA_VTD_S1;
@@ -32,12 +34,15 @@ impl crate::frontend::vfio::Abi for Vtd {
     }
 }
 
-/// `struct iommu_hw_info_vtd`.
-#[repr(transparent)]
-pub(crate) struct HwInfo(bindings::iommu_hw_info_vtd);
-
-// SAFETY: Two `u32` and two `u64`, all initialised, without padding.
-unsafe impl AsBytes for HwInfo {}
+plain_struct! {
+    /// `struct iommu_hw_info_vtd`.
+    pub(crate) struct HwInfo(bindings::iommu_hw_info_vtd) {
+        flags: u32,
+        __reserved: u32,
+        cap_reg: u64,
+        ecap_reg: u64,
+    }
+}
 
 impl HwInfo {
     /// The capability registers, as the hardware has them.
@@ -65,5 +70,4 @@ const _: () = {
         size_of::<<Vtd as Backend>::Command>()
             == size_of::<bindings::iommu_hwpt_vtd_s1_invalidate>()
     );
-    assert!(size_of::<HwInfo>() == 24);
 };

@@ -172,8 +172,7 @@ static void shadow_go_on(struct __test_metadata *_metadata, struct vm *vm,
 }
 
 static void shadow_until_killed(struct __test_metadata *_metadata,
-				struct before *before, enum shadow_life life,
-				int ready)
+				struct before *before, int life, int ready)
 {
 	struct host host;
 	struct vm vm;
@@ -204,36 +203,8 @@ static void next_shadow(struct __test_metadata *_metadata, struct before *before
 
 TEST_F(shadow_killed, leaves_nothing)
 {
-	unsigned int i;
-	int status;
-	int ready[2];
-	pid_t pid;
-	char c;
-
-	for (i = 0; i < variant->times && !_metadata->exit_code; i++) {
-		ASSERT_EQ(0, pipe2(ready, O_CLOEXEC));
-		pid = fork();
-		ASSERT_LE(0, pid);
-		if (!pid) {
-			close(ready[0]);
-			shadow_until_killed(_metadata, &self->before,
-					    variant->life, ready[1]);
-			_exit(KSFT_FAIL);
-		}
-		close(ready[1]);
-		ASSERT_EQ(1, read(ready[0], &c, 1)) {
-			TH_LOG("the process did not get there");
-		}
-		close(ready[0]);
-		usleep(variant->times > 2 ? 3700 + i * 5300 : 0);
-		ASSERT_EQ(0, kill(pid, SIGKILL));
-		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		ASSERT_TRUE(WIFSIGNALED(status)) {
-			TH_LOG("the process ended by itself");
-		}
-		ASSERT_EQ(SIGKILL, WTERMSIG(status));
-		nothing_is_left(_metadata, &self->before, 0);
-	}
+	kill_processes(_metadata, &self->before, variant->times,
+		       shadow_until_killed, variant->life);
 	next_shadow(_metadata, &self->before);
 }
 
@@ -246,7 +217,7 @@ FIXTURE(shadow_closed)
 
 FIXTURE_VARIANT(shadow_closed)
 {
-	const char *order;	/* Device, Group, Container */
+	const char *order;
 };
 
 FIXTURE_VARIANT_ADD(shadow_closed, device_first)
@@ -284,21 +255,8 @@ FIXTURE_TEARDOWN(shadow_closed)
 
 TEST_F(shadow_closed, leaves_nothing)
 {
-	struct host *host = &self->host;
-	struct edu *edu = &host->edu[0];
-	const char *what;
-
-	munmap(edu->bar, edu->bar_size);
-	edu->bar = NULL;
-	for (what = variant->order; *what; what++) {
-		int *fd = *what == 'D' ? &edu->fd : *what == 'G' ? &edu->group :
-			  &host->fd;
-
-		close(*fd);
-		*fd = -1;
-	}
-	EXPECT_EQ(0L, locked_kib(_metadata));
-	nothing_is_left(_metadata, &self->before, 0);
+	close_in_order(_metadata, &self->before, &self->host, NULL,
+		       variant->order);
 	next_shadow(_metadata, &self->before);
 }
 

@@ -77,6 +77,36 @@ static void vm_invalidate(struct __test_metadata *_metadata, struct vm *vm,
 	ASSERT_EQ(1U, done);
 }
 
+/* As nest_up(), then IOVA translates to page A and the SMMU has that cached. */
+static inline void nest_up_cached(struct __test_metadata *_metadata,
+				  struct host *host, struct vm *vm)
+{
+	nest_up(_metadata, host, vm);
+	if (_metadata->exit_code)
+		return;
+	vm_map(_metadata, vm, IOVA, PAGE_A);
+	ASSERT_EQ(0, vm_attach(vm));
+	ASSERT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
+}
+
+/* A page goes into the device and out to another, once the guest is attached. */
+static void check_both_ways(struct __test_metadata *_metadata, struct vm *vm,
+			    int (*attach)(struct vm *vm))
+{
+	struct host *host = vm->host;
+	unsigned int i;
+
+	vm_map(_metadata, vm, IOVA, PAGE_C);
+	vm_map(_metadata, vm, IOVA + GUEST_PAGE, PAGE_D);
+	ASSERT_EQ(0, attach(vm));
+	for (i = 0; i < PAGE_WORDS; i++)
+		host->page[2][i] = ~marker(i);
+	memset(host->page[3], 0, GUEST_PAGE);
+	ASSERT_EQ(0, load(vm->edu, IOVA, GUEST_PAGE));
+	ASSERT_EQ(0, edu_store(vm->edu, IOVA + GUEST_PAGE, 0, GUEST_PAGE));
+	EXPECT_EQ(0, memcmp(host->page[2], host->page[3], GUEST_PAGE));
+}
+
 /* The guest moves what it has mapped, and says so. */
 static inline void vm_remap(struct __test_metadata *_metadata, struct vm *vm,
 			    __u64 iova, unsigned long page)

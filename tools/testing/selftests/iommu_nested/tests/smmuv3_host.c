@@ -25,27 +25,6 @@ TEST_F(host, hw_info)
 		EXPECT_EQ(0U, cmd.out_max_pasid_log2);
 }
 
-TEST_F(host, hw_info_capabilities)
-{
-	struct host *host = &self->host;
-	struct iommu_hw_info_arm_smmuv3 info;
-	struct iommu_hw_info cmd = { 0 };
-	__u32 hwpt;
-	bool dirty;
-
-	ASSERT_EQ(0, iommufd_hw_info(host->fd, host->edu[0].dev, &cmd, &info,
-				     sizeof(info)));
-	dirty = IDR0_HTTU(info.idr[0]) == 2;
-	EXPECT_EQ(dirty, !!(cmd.out_capabilities & IOMMU_HW_CAP_DIRTY_TRACKING));
-	EXPECT_EQ(dirty ? 0 : -EOPNOTSUPP,
-		  iommufd_hwpt_alloc(host->fd, host->edu[0].dev, host->ioas,
-				     IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt));
-	/* edu is a conventional PCI function: it has neither ATS nor PASID. */
-	EXPECT_TRUE(!!(cmd.out_capabilities &
-		       IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED));
-	EXPECT_EQ(0U, cmd.out_max_pasid_log2);
-}
-
 TEST_F(host, hwpt_flags)
 {
 	const __u32 parent = IOMMU_HWPT_ALLOC_NEST_PARENT;

@@ -19,19 +19,7 @@ FIXTURE_TEARDOWN(bind)
 
 TEST_F(bind, translate)
 {
-	struct host *host = &self->host;
-	struct vm *vm = &self->vm;
-	unsigned int i;
-
-	vm_map(_metadata, vm, IOVA, PAGE_C);
-	vm_map(_metadata, vm, IOVA + GUEST_PAGE, PAGE_D);
-	ASSERT_EQ(0, vm_bind(vm));
-	for (i = 0; i < PAGE_WORDS; i++)
-		host->page[2][i] = ~marker(i);
-	memset(host->page[3], 0, GUEST_PAGE);
-	ASSERT_EQ(0, load(vm->edu, IOVA, GUEST_PAGE));
-	ASSERT_EQ(0, edu_store(vm->edu, IOVA + GUEST_PAGE, 0, GUEST_PAGE));
-	EXPECT_EQ(0, memcmp(host->page[2], host->page[3], GUEST_PAGE));
+	check_both_ways(_metadata, &self->vm, vm_bind);
 }
 
 /* The guest's addresses are its own, and end in its memory. */

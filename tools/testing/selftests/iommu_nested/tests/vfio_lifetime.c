@@ -81,6 +81,72 @@ static void nothing_is_left(struct __test_metadata *_metadata,
 	edu_close(&edu);
 }
 
+/*
+ * So many processes, one after the other, that do what @run makes of @life, and are
+ * killed once they have written to @ready; when there are many, some time after it.
+ */
+static void kill_processes(struct __test_metadata *_metadata,
+			   struct before *before, unsigned int times,
+			   void (*run)(struct __test_metadata *_metadata,
+				       struct before *before, int life,
+				       int ready),
+			   int life)
+{
+	unsigned int i;
+	int status;
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	for (i = 0; i < times && !_metadata->exit_code; i++) {
+		ASSERT_EQ(0, pipe2(ready, O_CLOEXEC));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			close(ready[0]);
+			run(_metadata, before, life, ready[1]);
+			_exit(KSFT_FAIL);
+		}
+		close(ready[1]);
+		ASSERT_EQ(1, read(ready[0], &c, 1)) {
+			TH_LOG("the process did not get there");
+		}
+		close(ready[0]);
+		usleep(times > 2 ? 3700 + i * 5300 : 0);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_TRUE(WIFSIGNALED(status)) {
+			TH_LOG("the process ended by itself");
+		}
+		ASSERT_EQ(SIGKILL, WTERMSIG(status));
+		nothing_is_left(_metadata, before, 0);
+	}
+}
+
+/*
+ * Files are closed one by one in the order of the letters: Device, Group,
+ * Container, Events. Then there is nothing left.
+ */
+static void close_in_order(struct __test_metadata *_metadata,
+			   struct before *before, struct host *host,
+			   int *events, const char *order)
+{
+	struct edu *edu = &host->edu[0];
+	const char *what;
+
+	munmap(edu->bar, edu->bar_size);
+	edu->bar = NULL;
+	for (what = order; *what; what++) {
+		int *fd = *what == 'D' ? &edu->fd : *what == 'G' ? &edu->group :
+			  *what == 'C' ? &host->fd : events;
+
+		close(*fd);
+		*fd = -1;
+	}
+	EXPECT_EQ(0L, locked_kib(_metadata));
+	nothing_is_left(_metadata, before, 0);
+}
+
 /* The next owner has the device for itself, and nothing of the one before. */
 static void next_owner(struct __test_metadata *_metadata, struct before *before)
 {
@@ -296,7 +362,7 @@ FIXTURE_TEARDOWN(killed)
 }
 
 static void run_until_killed(struct __test_metadata *_metadata,
-			     struct before *before, enum life life, int ready)
+			     struct before *before, int life, int ready)
 {
 	struct host host;
 	struct vm vm;
@@ -309,40 +375,12 @@ static void run_until_killed(struct __test_metadata *_metadata,
 
 TEST_F(killed, leaves_nothing)
 {
-	unsigned int i;
-	int status;
-	int ready[2];
-	pid_t pid;
-	char c;
-
-	for (i = 0; i < variant->times && !_metadata->exit_code; i++) {
-		ASSERT_EQ(0, pipe2(ready, O_CLOEXEC));
-		pid = fork();
-		ASSERT_LE(0, pid);
-		if (!pid) {
-			close(ready[0]);
-			run_until_killed(_metadata, &self->before,
-					 variant->life, ready[1]);
-			_exit(KSFT_FAIL);
-		}
-		close(ready[1]);
-		ASSERT_EQ(1, read(ready[0], &c, 1)) {
-			TH_LOG("the process did not get there");
-		}
-		close(ready[0]);
-		usleep(variant->times > 2 ? 3700 + i * 5300 : 0);
-		ASSERT_EQ(0, kill(pid, SIGKILL));
-		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		ASSERT_TRUE(WIFSIGNALED(status)) {
-			TH_LOG("the process ended by itself");
-		}
-		ASSERT_EQ(SIGKILL, WTERMSIG(status));
-		nothing_is_left(_metadata, &self->before, 0);
-	}
+	kill_processes(_metadata, &self->before, variant->times,
+		       run_until_killed, variant->life);
 	next_owner(_metadata, &self->before);
 }
 
-/* Everything live, then files are closed one by one in the order of the letters. */
+/* Everything live, then files are closed. */
 FIXTURE(closed)
 {
 	struct before before;
@@ -354,7 +392,7 @@ FIXTURE(closed)
 
 FIXTURE_VARIANT(closed)
 {
-	const char *order;	/* Device, Group, Container, Events */
+	const char *order;
 };
 
 FIXTURE_VARIANT_ADD(closed, device_first)
@@ -413,21 +451,8 @@ FIXTURE_TEARDOWN(closed)
 
 TEST_F(closed, leaves_nothing)
 {
-	struct host *host = &self->host;
-	struct edu *edu = &host->edu[0];
-	const char *what;
-
-	munmap(edu->bar, edu->bar_size);
-	edu->bar = NULL;
-	for (what = variant->order; *what; what++) {
-		int *fd = *what == 'D' ? &edu->fd : *what == 'G' ? &edu->group :
-			  *what == 'C' ? &host->fd : &self->events;
-
-		close(*fd);
-		*fd = -1;
-	}
-	EXPECT_EQ(0L, locked_kib(_metadata));
-	nothing_is_left(_metadata, &self->before, 0);
+	close_in_order(_metadata, &self->before, &self->host, &self->events,
+		       variant->order);
 	next_owner(_metadata, &self->before);
 }
 

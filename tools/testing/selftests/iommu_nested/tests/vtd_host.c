@@ -22,27 +22,6 @@ TEST_F(host, hw_info)
 		    ECAP_FSTS(info.ecap_reg));
 }
 
-TEST_F(host, hw_info_capabilities)
-{
-	struct host *host = &self->host;
-	struct iommu_hw_info_vtd info;
-	struct iommu_hw_info cmd = { 0 };
-	__u32 hwpt;
-	bool dirty;
-
-	ASSERT_EQ(0, iommufd_hw_info(host->fd, host->edu[0].dev, &cmd, &info,
-				     sizeof(info)));
-	dirty = ECAP_SLADS(info.ecap_reg);
-	EXPECT_EQ(dirty, !!(cmd.out_capabilities & IOMMU_HW_CAP_DIRTY_TRACKING));
-	EXPECT_EQ(dirty ? 0 : -EOPNOTSUPP,
-		  iommufd_hwpt_alloc(host->fd, host->edu[0].dev, host->ioas,
-				     IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt));
-	/* edu is a conventional PCI function: it has neither ATS nor PASID. */
-	EXPECT_TRUE(!!(cmd.out_capabilities &
-		       IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED));
-	EXPECT_EQ(0U, cmd.out_max_pasid_log2);
-}
-
 /* A domain for PASIDs is one like any other; one for guests takes a unit that nests. */
 TEST_F(host, hwpt_flags)
 {

@@ -140,7 +140,32 @@ pub(crate) fn observe<L: Layout<N>, const N: usize>(
     }
 }
 
+/// Whether the states, as far as there are any, differ from each other, and hold nothing that
+/// hardware does not look at.
+pub(crate) fn all_differ_and_are_used<L: Layout<N>, const N: usize>(
+    states: usize,
+    state: impl Fn(usize) -> Option<[u64; N]>,
+) -> bool {
+    (0..states).all(|i| {
+        state(i).is_some_and(|words| {
+            let used = L::used(&words);
+
+            (0..i).all(|j| state(j) != Some(words)) && (0..N).all(|w| words[w] & !used[w] == 0)
+        })
+    })
+}
+
 impl Outcome {
+    /// The number of syncs of a right change from `old` to `new` that hardware does not notice, or
+    /// none.
+    pub(crate) fn hitless<L: Layout<N>, const N: usize>(
+        &self,
+        old: &[u64; N],
+        new: &[u64; N],
+    ) -> Option<u32> {
+        (self.is_right::<L, N>(old, new) && !self.saw_invalid).then_some(self.syncs)
+    }
+
     /// Whether the writer kept its promises about a change from `old` to `new`.
     pub(crate) fn is_right<L: Layout<N>, const N: usize>(
         &self,

@@ -10,6 +10,7 @@
 # FIRMWARE=uefi the kernel gets ACPI instead of a device tree, the tables of TABLES=
 # (a cpio) before the machine's own. VTD= are properties of x86_64's intel-iommu
 # (scalable-mode=on: second stage only; with fsts=on,pasid-bits=20 first stage only).
+# TRACE= is an event of QEMU's to be logged in build/log/NAME.trace.
 # The exit code is that of the suite.
 
 . "$(dirname "$0")/lib.sh"
@@ -89,6 +90,9 @@ vm)
 esac
 if [ "${FIRMWARE-}" = uefi ]; then
 	machine+=(-bios "$build/vm/root/share/QEMU_EFI.fd")
+fi
+if [ -n "${TRACE-}" ]; then
+	machine+=(-trace "$TRACE" -D "$log/$name.trace")
 fi
 if [ -n "${TABLES-}" ]; then
 	cat "$TABLES" "$initramfs" >"$results/$name.initramfs"

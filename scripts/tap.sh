@@ -73,6 +73,12 @@ machine() {
 	point $finished "machine ran to the end: ${planned:-none} points planned, $seen seen"
 }
 
+# ends_with NAME PATTERN LAST: whether of the lines with PATTERN in the trace of that
+# run of the machine, up to its end, the last one has LAST.
+ends_with() {
+	grep -- "$2" "$log/$1.trace" | tail -n 1 | grep -- "$3"
+}
+
 # guest NAME VARIANT SUITE PARAMETER...: the same, and the kernel's log.
 guest() {
 	machine "$@"

@@ -30,6 +30,8 @@ dma_api_on() {
 	sum=${sum%% *}
 	on_x86_64 guest "$name-strict" x86_64 dma-api iommu.strict=1 "nested.expect=DMA,$sum"
 	on_x86_64 guest "$name-lazy" x86_64 dma-api iommu.strict=0 "nested.expect=DMA-FQ,$sum"
-	on_x86_64 guest "$name-identity" x86_64 dma-api iommu.passthrough=1 \
-		"nested.expect=identity,$sum"
+	TRACE=vtd_dmar_enable on_x86_64 guest "$name-identity" x86_64 dma-api \
+		iommu.passthrough=1 "nested.expect=identity,$sum"
+	try "the unit is off when the machine is" \
+		ends_with "$name-identity" vtd_dmar_enable "enable 0"
 }

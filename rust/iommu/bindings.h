@@ -12,6 +12,7 @@
 #include <linux/io-pgtable.h>
 #include <linux/iommufd.h>
 #include <linux/pci-ats.h>
+#include <linux/syscore_ops.h>
 #include <uapi/linux/iommufd.h>
 
 #include "helpers.h"

@@ -114,6 +114,16 @@ pub trait Driver: Sized + 'static {
     /// The registered instances: a `static` of the driver's.
     fn instances() -> &'static Instances<Self>;
 
+    /// Takes an IOMMU out of use, for good, as far as that goes if there are errors: its driver is
+    /// unbound, or the machine shut down, with all devices stopped. Nothing is freed by then. May
+    /// sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ETIMEDOUT`]: it does not do what it is told.
+    /// - [`ENODEV`]: it is gone.
+    fn stop(instance: &Instance<Self>) -> Result;
+
     /// Finds the registered IOMMU that `dev` is behind. `spec` is what firmware says of the device
     /// itself, if it does ([`Instances::by_firmware`] knows it then).
     ///

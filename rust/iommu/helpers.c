@@ -19,6 +19,7 @@
 /* drivers/iommu/dma-iommu.h is private to drivers/iommu. */
 void iommu_dma_get_resv_regions(struct device *dev, struct list_head *list);
 
+/* Of the list of registered IOMMUs. Inside iommu_probe_device_lock. */
 DEFINE_MUTEX(rust_iommu_instances);
 
 struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev)

@@ -64,6 +64,7 @@ pub mod periodic;
 #[cfg(CONFIG_IOMMU_IO_PGTABLE)]
 pub mod pgtable;
 pub(crate) mod plain;
+mod power;
 mod resv;
 mod spare;
 pub(crate) mod static_mutex;
@@ -105,6 +106,7 @@ pub use self::{
         PathStep,
         PciEndpoint, //
     },
+    power::PoweredOn,
     resv::ResvList,
     table::{
         Entry,

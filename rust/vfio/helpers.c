@@ -38,6 +38,7 @@ static_assert(sizeof(enum vfio_group_type) == sizeof(int));
 static_assert(VFIO_IOMMU == RUST_VFIO_IOMMU);
 #endif
 
+/* Of the list of containers. Innermost. */
 DEFINE_MUTEX(rust_vfio_containers);
 
 #ifdef MODULE

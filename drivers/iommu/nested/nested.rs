@@ -10,7 +10,7 @@
 //! - `smmu_v3`: Arm SMMUv3, on arm64;
 //! - `vtd`: Intel VT-d, on x86_64;
 //! - `sync`: the atomics, of which the host crate has its own;
-//! - `trace`, `params`, `ratelimit`: small things that all of them use.
+//! - `trace`, `debugfs`, `params`, `ratelimit`: small things that all of them use.
 
 #[path = "../../../rust/iommu/mod.rs"]
 pub mod iommu;
@@ -23,6 +23,7 @@ pub mod vfio;
 mod backend;
 #[cfg_attr(not(CONFIG_IOMMU_NESTED_VFIO), allow(dead_code))]
 mod common;
+mod debugfs;
 mod frontend;
 mod ids;
 mod params;

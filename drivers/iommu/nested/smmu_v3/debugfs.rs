@@ -12,45 +12,37 @@ use super::{
     regs,
     SmmuV3, //
 };
-use crate::iommu::Instance;
-use kernel::{
+use crate::{
     debugfs::{
-        Scope,
-        ScopedDir, //
+        self,
+        Files, //
     },
+    iommu::Instance, //
+};
+use kernel::{
+    debugfs::ScopedDir,
     fmt,
     prelude::*,
-    str::CString,
     sync::{
         atomic::Relaxed,
         Arc, //
     },
 };
 
-/// The directory of an SMMU.
-pub(crate) type Files = Pin<KBox<Scope<Arc<Instance<SmmuV3>>>>>;
-
 /// Makes the directory of an SMMU. It goes when the result is dropped.
 ///
 /// # Errors
 ///
 /// - [`ENOMEM`]
-pub(crate) fn create(smmu: &Arc<Instance<SmmuV3>>) -> Result<Files> {
-    let device = smmu.dev().name().to_str()?;
-    let name = CString::try_from_fmt(fmt!("iommu_nested.{device}"))?;
-
-    KBox::pin_init(
-        Scope::dir(
-            Ok::<_, Error>(smmu.clone()),
-            &name,
-            |smmu: &Arc<Instance<SmmuV3>>, dir: &ScopedDir<'_, '_>| {
-                dir.read_callback_file(c"features", smmu, &features);
-                dir.read_callback_file(c"queues", smmu, &queues);
-                dir.read_callback_file(c"streams", smmu, &streams);
-                dir.read_callback_file(c"guests", smmu, &guests);
-            },
-        ),
-        GFP_KERNEL,
+pub(crate) fn create(smmu: &Arc<Instance<SmmuV3>>) -> Result<Files<SmmuV3>> {
+    debugfs::create(
+        smmu,
+        |smmu: &Arc<Instance<SmmuV3>>, dir: &ScopedDir<'_, '_>| {
+            dir.read_callback_file(c"features", smmu, &features);
+            dir.read_callback_file(c"queues", smmu, &queues);
+            dir.read_callback_file(c"streams", smmu, &streams);
+            dir.read_callback_file(c"guests", smmu, &guests);
+        },
     )
 }
 

@@ -66,6 +66,10 @@ impl Driver for SmmuV3 {
         &SMMUS
     }
 
+    fn stop(smmu: &Instance<Self>) -> Result {
+        smmu.shutdown()
+    }
+
     fn locate(_dev: &Device, spec: Option<FwSpec<'_>>) -> Result<Arc<Instance<Self>>> {
         SMMUS.by_firmware(spec)
     }

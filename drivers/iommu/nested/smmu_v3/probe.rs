@@ -14,14 +14,18 @@ use super::{
     reset,
     SmmuV3, //
 };
-use crate::iommu::{
-    firmware::{
-        for_each_rmr_sid,
-        of_dma_is_coherent,
-        IortSmmuV3, //
+use crate::{
+    debugfs::Files,
+    iommu::{
+        firmware::{
+            for_each_rmr_sid,
+            of_dma_is_coherent,
+            IortSmmuV3, //
+        },
+        Instance,
+        PoweredOn,
+        Registration, //
     },
-    Instance,
-    Registration, //
 };
 use kernel::{
     device::{
@@ -32,8 +36,7 @@ use kernel::{
     of,
     platform,
     prelude::*,
-    str::CStr,
-    sync::Arc, //
+    str::CStr, //
 };
 
 /// The platform driver of SMMUs in a device tree.
@@ -53,21 +56,10 @@ const MODEL_CAVIUM_CN99XX: u32 = 2;
 /// Fields are dropped in this order: files and devices first, then interrupts, then the hardware is
 /// stopped.
 pub(crate) struct Running<'a> {
-    _files: debugfs::Files,
+    _files: Files<SmmuV3>,
     _registration: Registration<'a, SmmuV3>,
     _lines: irq::Lines<'a>,
-    _on: PoweredOn,
-}
-
-/// An SMMU that translates, stopped when dropped.
-struct PoweredOn(Arc<Instance<SmmuV3>>);
-
-impl Drop for PoweredOn {
-    fn drop(&mut self) {
-        if let Err(e) = self.0.shutdown() {
-            dev_err!(self.0.dev(), "the SMMU does not stop: {e:?}\n");
-        }
-    }
+    _on: PoweredOn<SmmuV3>,
 }
 
 kernel::of_device_table!(
@@ -150,7 +142,7 @@ fn start<'a>(pdev: &'a platform::Device<Core<'_>>, coherent: bool) -> Result<Run
     let address = pdev.resource_by_index(0).ok_or(EINVAL)?.start();
     let smmu = Instance::<SmmuV3>::new(dev, Smmu::new(dev, regs, ids, features))?;
     let ready = reset::bring_up(dev, &smmu.parts())?;
-    let on = PoweredOn(smmu.clone());
+    let on = PoweredOn::new(smmu.clone())?;
     let lines = irq::request(pdev, &smmu)?;
 
     for_each_rmr_sid(dev, |sid| keep_running(dev, &smmu, sid));

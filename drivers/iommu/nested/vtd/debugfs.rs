@@ -11,45 +11,37 @@ use super::{
     unit::Unit,
     Vtd, //
 };
-use crate::iommu::Instance;
-use kernel::{
+use crate::{
     debugfs::{
-        Scope,
-        ScopedDir, //
+        self,
+        Files, //
     },
+    iommu::Instance, //
+};
+use kernel::{
+    debugfs::ScopedDir,
     fmt,
     prelude::*,
-    str::CString,
     sync::{
         atomic::Relaxed,
         Arc, //
     },
 };
 
-/// The directory of a unit.
-pub(crate) type Files = Pin<KBox<Scope<Arc<Instance<Vtd>>>>>;
-
 /// Makes the directory of a unit. It goes when the result is dropped.
 ///
 /// # Errors
 ///
 /// - [`ENOMEM`]
-pub(crate) fn create(unit: &Arc<Instance<Vtd>>) -> Result<Files> {
-    let device = Instance::dev(unit).name().to_str()?;
-    let name = CString::try_from_fmt(fmt!("iommu_nested.{device}"))?;
-
-    KBox::pin_init(
-        Scope::dir(
-            Ok::<_, Error>(unit.clone()),
-            &name,
-            |unit: &Arc<Instance<Vtd>>, dir: &ScopedDir<'_, '_>| {
-                dir.read_callback_file(c"features", unit, &features);
-                dir.read_callback_file(c"queue", unit, &queue);
-                dir.read_callback_file(c"devices", unit, &devices);
-                dir.read_callback_file(c"guests", unit, &guests);
-            },
-        ),
-        GFP_KERNEL,
+pub(crate) fn create(unit: &Arc<Instance<Vtd>>) -> Result<Files<Vtd>> {
+    debugfs::create(
+        unit,
+        |unit: &Arc<Instance<Vtd>>, dir: &ScopedDir<'_, '_>| {
+            dir.read_callback_file(c"features", unit, &features);
+            dir.read_callback_file(c"queue", unit, &queue);
+            dir.read_callback_file(c"devices", unit, &devices);
+            dir.read_callback_file(c"guests", unit, &guests);
+        },
     )
 }
 

@@ -72,6 +72,10 @@ impl Driver for Vtd {
         &UNITS
     }
 
+    fn stop(unit: &Instance<Self>) -> Result {
+        unit.stop()
+    }
+
     fn locate(dev: &Device, _spec: Option<FwSpec<'_>>) -> Result<Arc<Instance<Self>>> {
         let registers = firmware::unit_of(&PciEndpoint::new(dev).ok_or(ENODEV)?)?;
 

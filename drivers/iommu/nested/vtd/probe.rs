@@ -17,12 +17,16 @@ use super::{
     unit::Unit,
     Vtd, //
 };
-use crate::iommu::{
-    find_in_use,
-    firmware::is_sapphire_rapids,
-    periodic::Periodic,
-    Instance,
-    Registration, //
+use crate::{
+    debugfs::Files,
+    iommu::{
+        find_in_use,
+        firmware::is_sapphire_rapids,
+        periodic::Periodic,
+        Instance,
+        PoweredOn,
+        Registration, //
+    },
 };
 use kernel::{
     device::{
@@ -32,8 +36,7 @@ use kernel::{
     },
     platform,
     prelude::*,
-    str::CStr,
-    sync::Arc, //
+    str::CStr, //
 };
 
 /// The name of the devices that stand for units, and of their driver.
@@ -49,21 +52,10 @@ pub(crate) struct RemappingUnit;
 ///
 /// Fields are dropped in this order: files and devices first, then the hardware is stopped.
 pub(crate) struct Running<'a> {
-    _files: debugfs::Files,
+    _files: Files<Vtd>,
     _registration: Registration<'a, Vtd>,
     _watch: Periodic<Watch>,
-    _on: PoweredOn,
-}
-
-/// A unit that translates, stopped when dropped.
-struct PoweredOn(Arc<Instance<Vtd>>);
-
-impl Drop for PoweredOn {
-    fn drop(&mut self) {
-        if let Err(e) = self.0.stop() {
-            dev_err!(self.0.dev(), "the unit does not stop: {e:?}\n");
-        }
-    }
+    _on: PoweredOn<Vtd>,
 }
 
 impl platform::Driver for RemappingUnit {
@@ -127,7 +119,7 @@ fn start<'a>(pdev: &'a platform::Device<Core<'_>>) -> Result<Running<'a>> {
     )?;
 
     unit.start()?;
-    let on = PoweredOn(unit.clone());
+    let on = PoweredOn::new(unit.clone())?;
 
     Ok(Running {
         _files: debugfs::create(&unit)?,

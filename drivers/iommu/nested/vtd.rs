@@ -13,8 +13,8 @@
 //!   [`targets`];
 //! - [`attach`]: a device, and what its traffic is attached to.
 //!
-//! The rest is for the hardware: [`mmio`], [`mod@unit`], [`domain`] (with the kernel's page tables),
-//! [`master`] (a PCI function) and [`nested`] (a guest's user space).
+//! The rest is for the hardware: [`mmio`], [`mod@unit`], [`domain`] (with the kernel's page
+//! tables), [`master`] (a PCI function) and [`nested`] (a guest's user space).
 //! [`firmware`] says which devices are behind which unit; [`ops`] and [`uapi`] connect all that
 //! with the IOMMU core and with user space.
 //!
@@ -24,9 +24,10 @@
 //!
 //! 1. the IOMMU core's group mutex
 //! 2. `Unit::devices`, then `Source::state`
-//! 3. `Engine::tables`, `Unit::guests`, `Members::all`, `Ids`'
+//! 3. `Unit::guests`, `Members::all`, `Ids`'
 //! 4. `Targets::users` (spinlock, interrupts off)
-//! 5. `Engine::queue` (spinlock, interrupts off)
+//! 5. `Engine::tables` (spinlock, interrupts off)
+//! 6. `Engine::queue` (spinlock, interrupts off)
 
 pub(crate) mod arch;
 pub(crate) mod attach;

@@ -230,7 +230,7 @@ impl<M: Machine> Source<M> {
         device_tlb: Option<DeviceTlb>,
     ) -> Result<impl PinInit<Self, Error>> {
         for &rid in &rids {
-            M::engine(unit).tables.lock().ensure(memory, rid)?;
+            M::engine(unit).ensure_context(memory, rid)?;
         }
 
         let unit = unit.clone();
@@ -310,9 +310,9 @@ impl<M: Machine> Source<M> {
         let mut tables = engine.tables.lock();
 
         for &rid in &self.rids {
-            let there = ContextEntry::from_words(tables.read(rid).ok_or(ENOENT)?);
+            let there = tables.read(rid).ok_or(ENOENT)?;
 
-            if !there.is_present() || there == self.context {
+            if !there.is_present() || there.directory() == self.context.directory() {
                 tables.write(engine, rid, context)?;
             }
         }
@@ -502,10 +502,8 @@ impl<M: Machine> Traffic<'_, M> {
                 state.set(pasid, new);
             }
             Err(_) => {
-                // What the hardware has seen of this is unknown; the entry in memory blocks.
-                for tag in [to, from] {
-                    let _ = place.switch(&mut state.table, &PasidEntry::blocked(), tag, None);
-                }
+                // There is nobody to tell if that fails, too.
+                let _ = place.block(&mut state.table);
                 source.leave(&new, pasid);
                 source.leave(&old, pasid);
                 state.set(pasid, Attached::BLOCKED);

@@ -5,7 +5,11 @@
 use super::{
     arch::{
         caps::Features,
-        descriptor::Descriptor, //
+        context::ContextEntry,
+        descriptor::{
+            Descriptor,
+            DeviceTlb, //
+        },
     },
     bringup,
     hw::{
@@ -20,13 +24,18 @@ use super::{
     slot::Invalidate,
     tables::Tables, //
 };
-use crate::ids::Ids;
+use crate::{
+    ids::Ids,
+    sync::{
+        Atomic,
+        Relaxed, //
+    },
+};
 use kernel::{
-    new_mutex, new_spinlock_irq,
+    new_spinlock_irq,
     prelude::*,
     sync::{
         Arc,
-        Mutex,
         SpinLockIrq, //
     },
 };
@@ -45,7 +54,9 @@ pub(crate) struct Engine<M: Machine> {
     #[pin]
     pub(crate) dids: Ids,
     #[pin]
-    pub(crate) tables: Mutex<Tables<M::Page>>,
+    pub(crate) tables: SpinLockIrq<Tables<M::Page>>,
+    /// How many devices were cut off from what they had cached, ever.
+    cut_off: Atomic<u64>,
     outcome: Arc<Outcome<M::Page>>,
     #[pin]
     queue: SpinLockIrq<Queue<M::Page>>,
@@ -72,7 +83,8 @@ impl<M: Machine> Engine<M> {
             Ok(try_pin_init!(Self {
                 outcome: queue.outcome().clone(),
                 queue <- new_spinlock_irq!(queue, "Engine::queue"),
-                tables <- new_mutex!(tables, "Engine::tables"),
+                tables <- new_spinlock_irq!(tables, "Engine::tables"),
+                cut_off: Atomic::new(0),
                 dids <- Ids::new(features.did_bits),
                 regs,
                 features,
@@ -110,6 +122,36 @@ impl<M: Machine> Engine<M> {
         bringup::stop(&self.regs)
     }
 
+    /// Makes sure that there is a context entry for a requester ID; a new one is not present. May
+    /// sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn ensure_context(&self, memory: &impl Memory<Page = M::Page>, rid: u16) -> Result {
+        if self.tables.lock().has(rid) {
+            return Ok(());
+        }
+
+        let page = memory.page()?;
+        let mut room = KVec::new();
+
+        loop {
+            let mut tables = self.tables.lock();
+            let wanted = tables.wanted();
+
+            if tables.has(rid) {
+                return Ok(());
+            }
+            if room.capacity() >= wanted {
+                tables.add(rid, page, room);
+                return Ok(());
+            }
+            drop(tables);
+            room.reserve(wanted, GFP_KERNEL)?;
+        }
+    }
+
     /// Queues descriptors as soon as there is room.
     fn submit(&self, descriptors: &[Descriptor]) -> Result<u64> {
         let mut looks = 0;
@@ -141,12 +183,13 @@ impl<M: Machine> Engine<M> {
             }
             self.regs
                 .pause(looks)
-                .inspect_err(|_| self.regs.complain("does not answer"))?;
+                .inspect_err(|_| self.regs.complain(format_args!("does not answer")))?;
             looks += 1;
         }
         if self.outcome.any_failed() && self.queue.lock().failed(pos) {
-            self.regs
-                .complain("refused an invalidation, or a device did not answer one");
+            self.regs.complain(format_args!(
+                "refused an invalidation, or a device did not answer one"
+            ));
             return Err(EIO);
         }
         Ok(())
@@ -156,6 +199,29 @@ impl<M: Machine> Engine<M> {
 impl<M: Machine> Invalidate for Engine<M> {
     fn invalidate(&self, descriptors: &[Descriptor]) -> Result {
         self.wait(self.submit(descriptors)?)
+    }
+
+    fn cut_off(&self, device: DeviceTlb) -> Result {
+        let mut tables = self.tables.lock();
+        let Some(context) = tables.read(device.sid).filter(ContextEntry::has_ats) else {
+            return Ok(());
+        };
+
+        self.cut_off.fetch_add(1, Relaxed);
+        self.regs
+            .complain(format_args!("goes on without ATS of {:#06x}", device.sid));
+        tables.write(self, device.sid, &context.without_ats())?;
+        // What has passed the unit before that arrives.
+        self.invalidate(&[Descriptor::iotlb_global(self.features.drain)])
+    }
+
+    fn is_cut_off(&self, device: DeviceTlb) -> bool {
+        self.cut_off.load(Relaxed) != 0
+            && !self
+                .tables
+                .lock()
+                .read(device.sid)
+                .is_some_and(|context| context.has_ats())
     }
 
     fn is_told_all(&self) -> bool {

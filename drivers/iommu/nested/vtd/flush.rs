@@ -5,7 +5,7 @@
 //! The unit caches translations of a first stage by DID and PASID, those of a second stage by DID,
 //! and what a guest's first stage makes of a second one by the guest's own DID and the PASID. A
 //! device that uses ATS caches them as well: its cache is filled from the unit's, and is therefore
-//! invalidated after that.
+//! invalidated after that. A device that does not answer then loses ATS.
 
 use super::{
     arch::{
@@ -70,6 +70,38 @@ fn device(device: DeviceTlb, pasid: Option<u32>, block: Block) -> Descriptor {
         Some(pasid) => Descriptor::pasid_device_tlb(device, pasid, block),
         None => Descriptor::device_tlb(device, block),
     }
+}
+
+/// Invalidates what devices have cached themselves, by the descriptor of each. A device that does
+/// not answer is [cut off](Invalidate::cut_off) from what it has cached, which is as good.
+///
+/// # Errors
+///
+/// Those of the unit.
+pub(super) fn invalidate_devices<U: Invalidate>(
+    batch: &mut Batch<'_, U>,
+    devices: impl Iterator<Item = (DeviceTlb, Descriptor)> + Clone,
+) -> Result {
+    let unit = batch.unit;
+    let devices = devices.filter(|(device, _)| !unit.is_cut_off(*device));
+
+    for (_, descriptor) in devices.clone() {
+        batch.push(descriptor);
+    }
+    match batch.complete() {
+        Err(e) if e == EIO => (),
+        result => return result,
+    }
+
+    // One of them, it is not said which.
+    let single = devices.clone().nth(1).is_none();
+
+    for (device, descriptor) in devices {
+        if single || unit.invalidate(&[descriptor]) == Err(EIO) {
+            unit.cut_off(device)?;
+        }
+    }
+    Ok(())
 }
 
 /// How a device uses a domain.
@@ -184,20 +216,20 @@ impl Users {
             });
             guests |= matches!(tag, Tag::Guest { .. });
         }
-        if !self.devices.is_empty() {
-            batch.flush();
+        if self.devices.is_empty() {
+            return batch.finish();
         }
-        for &(there, of) in self.devices.iter() {
-            if pasid.is_none() || pasid == Some(of.unwrap_or(OWN)) {
-                // So is what a device of a guest has.
-                batch.push(device(
-                    there,
-                    of,
-                    block.filter(|_| !guests).unwrap_or(Block::ALL),
-                ));
-            }
-        }
-        batch.finish()
+
+        // What a device of a guest has cached is by the guest's addresses, too.
+        let block = block.filter(|_| !guests).unwrap_or(Block::ALL);
+        let devices = self
+            .devices
+            .iter()
+            .filter(|(_, of)| pasid.is_none() || pasid == Some(of.unwrap_or(OWN)))
+            .map(|&(there, of)| (there, device(there, of, block)));
+        let result = batch.complete();
+
+        result.and(invalidate_devices(&mut batch, devices))
     }
 }
 
@@ -276,9 +308,14 @@ impl<'a, U: Invalidate> Batch<'a, U> {
         }
     }
 
+    /// Returns when all so far are complete, with the first error of them.
+    pub(crate) fn complete(&mut self) -> Result {
+        self.flush();
+        core::mem::replace(&mut self.status, Ok(()))
+    }
+
     /// Returns when all are complete, with the first error.
     pub(crate) fn finish(mut self) -> Result {
-        self.flush();
-        self.status
+        self.complete()
     }
 }

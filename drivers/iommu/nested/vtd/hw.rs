@@ -5,6 +5,7 @@
 //! The logic is generic over this, so that it runs on hardware and, unchanged, on a model of it.
 
 use super::engine::Engine;
+use core::fmt;
 use kernel::prelude::*;
 
 /// A machine with remapping units in it.
@@ -56,7 +57,7 @@ pub(crate) trait Registers {
 
     /// Logs that the unit's queue does something wrong, if that was not done often enough lately.
     /// Any context.
-    fn complain(&self, what: &str);
+    fn complain(&self, what: fmt::Arguments<'_>);
 }
 
 /// A page of 4 KiB, 512 words, that a unit reads. Freed when dropped: not while the unit uses it.

@@ -82,7 +82,9 @@ impl Master {
                 .min(bits)
                 .min(pasids::PASID_BITS),
         };
+        // What a device has translated itself comes from one requester ID.
         let ats = features.device_tlb
+            && rids.len() == 1
             && pci.ats_supported()
             && firmware::allows_ats(&pci)?
             && pci.ats_page_aligned()

@@ -14,6 +14,7 @@ use crate::{
     },
     ratelimit::RateLimit, //
 };
+use core::fmt;
 use kernel::{
     device::{
         Bound,
@@ -128,7 +129,7 @@ impl Registers for Mmio {
         Ok(())
     }
 
-    fn complain(&self, what: &str) {
+    fn complain(&self, what: fmt::Arguments<'_>) {
         self.errors.run(&self.dev, || {
             dev_err!(self.dev, "invalidation queue {what}\n")
         });

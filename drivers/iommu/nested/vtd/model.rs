@@ -23,10 +23,13 @@
 //! - `scenarios`: of the driver's logic on the model.
 //!
 //! Units differ in what they cache by. [`Config`] has the usual one, and worse ones: that cache
-//! half of a PASID table entry, that find translations without it, that cache what is not there.
+//! half of a PASID table entry, that find translations without it, that cache what is not there,
+//! that take a shortcut.
 //!
 //! Section numbers are those of the architecture specification. Not modelled: legacy mode,
 //! interrupt remapping, page requests, privileged and instruction requests. One thread only.
+//!
+//! What a unit does it may do under the driver's spinlocks: it does not sleep for memory.
 
 pub(crate) mod caches;
 pub(crate) mod device;
@@ -47,7 +50,10 @@ use crate::vtd::{
     hw, //
 };
 use caches::Caches;
-use core::ops::Deref;
+use core::{
+    fmt,
+    ops::Deref, //
+};
 use device::Devices;
 use faults::Faults;
 use kernel::{
@@ -264,7 +270,7 @@ impl hw::Registers for Model {
         }
     }
 
-    fn complain(&self, _what: &str) {
+    fn complain(&self, _what: fmt::Arguments<'_>) {
         self.registers.count_complaint();
     }
 }

@@ -3,7 +3,10 @@
 //! Entries in pages that the unit reads, for the hitless entry writer.
 
 use super::{
-    arch::descriptor::Descriptor,
+    arch::descriptor::{
+        Descriptor,
+        DeviceTlb, //
+    },
     hw::Page, //
 };
 use crate::common::entry::{
@@ -21,6 +24,17 @@ pub(crate) trait Invalidate {
     /// - [`EIO`]: the unit refused one, or a device did not answer.
     /// - [`ETIMEDOUT`], [`ENODEV`]: the unit does not answer, or is gone.
     fn invalidate(&self, descriptors: &[Descriptor]) -> Result;
+
+    /// Takes from a device, which does not answer, what it has cached itself: from now on the unit
+    /// refuses what the device has translated, and its requests for translations. Any context.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::invalidate`].
+    fn cut_off(&self, device: DeviceTlb) -> Result;
+
+    /// Whether that was done: the device's cache is of no use to it any more. Any context.
+    fn is_cut_off(&self, device: DeviceTlb) -> bool;
 
     /// Whether the unit is to be told even of what it can't know yet: it caches that something is
     /// not present (CM), or stores have to be flushed to it (RWBF).

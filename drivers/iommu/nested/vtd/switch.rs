@@ -19,6 +19,7 @@ use super::{
         range::Block, //
     },
     flush::{
+        self,
         Batch,
         Tag, //
     },
@@ -75,13 +76,47 @@ impl<U: Invalidate> Place<'_, U> {
         } else if let Some(old) = old {
             batch.push(old.all(self.features));
         }
-        if let (Some(device), Some(_)) = (self.device_tlb, old) {
-            batch.flush();
-            batch.push(match self.pasid {
+
+        let result = batch.complete();
+
+        match old {
+            Some(_) => result.and(self.forget_device(&mut batch)),
+            None => result,
+        }
+    }
+
+    /// Makes the device forget.
+    fn forget_device(&self, batch: &mut Batch<'_, U>) -> Result {
+        let all = |device| {
+            let descriptor = match self.pasid {
                 OWN => Descriptor::device_tlb(device, Block::ALL),
                 pasid => Descriptor::pasid_device_tlb(device, pasid, Block::ALL),
-            });
-        }
-        batch.finish()
+            };
+
+            (device, descriptor)
+        };
+
+        flush::invalidate_devices(batch, self.device_tlb.into_iter().map(all))
+    }
+
+    /// Blocks what is in whatever state after a failure. When it returns, nothing is in use of
+    /// what the entry has ever been.
+    ///
+    /// # Errors
+    ///
+    /// Those of the unit. What it uses then is unknown; the entry in memory blocks.
+    pub(crate) fn block<P: Page>(&self, table: &mut PasidTable<P>) -> Result {
+        let mut batch = Batch::new(self.unit);
+
+        // What of this fails is made up for below.
+        let _ = table.write(self.unit, self.pasid, &PasidEntry::blocked());
+
+        batch.push(Descriptor::pasid_cache_global());
+        let forgotten = batch.complete();
+
+        batch.push(Descriptor::iotlb_global(self.features.drain));
+        let dropped = batch.complete();
+
+        forgotten.and(dropped).and(self.forget_device(&mut batch))
     }
 }

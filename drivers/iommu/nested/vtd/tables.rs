@@ -31,10 +31,15 @@ use kernel::prelude::*;
 /// Words of a context entry.
 const WORDS: usize = 4;
 
+/// The half of a bus that a requester ID is in: bits 15:7 of it.
+fn half(rid: u16) -> u16 {
+    rid >> 7
+}
+
 /// The root table of a unit, and all below.
 pub(crate) struct Tables<P: Page> {
     root: P,
-    /// The context tables, by the upper nine bits of the requester IDs that they are for.
+    /// The context tables, by the [`half`] of a bus that they are for.
     contexts: KVec<(u16, P)>,
 }
 
@@ -56,32 +61,34 @@ impl<P: Page> Tables<P> {
         self.root.address()
     }
 
-    /// Makes sure that there is an entry for a requester ID; a new one is not present. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// - [`ENOMEM`]
-    pub(crate) fn ensure(&mut self, memory: &impl Memory<Page = P>, rid: u16) -> Result {
-        let half = rid >> 7;
+    /// Whether there is an entry for a requester ID.
+    pub(crate) fn has(&self, rid: u16) -> bool {
+        self.find(rid).is_some()
+    }
 
-        if self.contexts.iter().any(|(there, _)| *there == half) {
-            return Ok(());
-        }
-        self.contexts.reserve(1, GFP_KERNEL)?;
-        let page = memory.page()?;
+    /// How much there has to be in a vector for one more context table.
+    pub(crate) fn wanted(&self) -> usize {
+        self.contexts.len() + 1
+    }
 
+    /// Adds the context table that a requester ID is in. Its entries are not present. `room` has
+    /// room for what is [wanted](Self::wanted).
+    pub(crate) fn add(&mut self, rid: u16, page: P, mut room: KVec<(u16, P)>) {
         // Not present before: nothing is cached of it (but see CM, which `write` is for).
         self.root
             .store(root::word_of(rid), root::leading_to(page.address()));
-        self.contexts.push((half, page), GFP_KERNEL)?;
-        Ok(())
+        for context in core::mem::take(&mut self.contexts) {
+            let _ = room.push_within_capacity(context);
+        }
+        let _ = room.push_within_capacity((half(rid), page));
+        self.contexts = room;
     }
 
     /// Changes the entry of a requester ID. Nothing is cached of the old one afterwards.
     ///
     /// # Errors
     ///
-    /// - [`ENOENT`]: [`Self::ensure`] was not called for it.
+    /// - [`ENOENT`]: there is [none](Self::has).
     /// - Those of `unit`: the table has the new entry even so.
     pub(crate) fn write(
         &mut self,
@@ -89,11 +96,7 @@ impl<P: Page> Tables<P> {
         rid: u16,
         context: &ContextEntry,
     ) -> Result {
-        let (_, page) = self
-            .contexts
-            .iter()
-            .find(|(there, _)| *there == rid >> 7)
-            .ok_or(ENOENT)?;
+        let page = self.find(rid).ok_or(ENOENT)?;
         let first = context::word_of(rid);
         let forget = [Descriptor::context_cache_device(0, rid)];
         let mut slot =
@@ -106,10 +109,20 @@ impl<P: Page> Tables<P> {
     }
 
     /// The entry of a requester ID, if there is one.
-    pub(crate) fn read(&self, rid: u16) -> Option<[u64; WORDS]> {
-        let (_, page) = self.contexts.iter().find(|(there, _)| *there == rid >> 7)?;
+    pub(crate) fn read(&self, rid: u16) -> Option<ContextEntry> {
+        let page = self.find(rid)?;
         let first = context::word_of(rid);
+        let words = core::array::from_fn(|i| page.load(first + i));
 
-        Some(core::array::from_fn(|i| page.load(first + i)))
+        Some(ContextEntry::from_words(words))
+    }
+
+    fn find(&self, rid: u16) -> Option<&P> {
+        let (_, page) = self
+            .contexts
+            .iter()
+            .find(|(there, _)| *there == half(rid))?;
+
+        Some(page)
     }
 }

@@ -80,6 +80,22 @@ impl ContextEntry {
         Self(entry)
     }
 
+    /// The same, but that the device may neither ask for translations nor use what it was given.
+    pub(crate) const fn without_ats(mut self) -> Self {
+        DTE.set(&mut self.0, 0);
+        self
+    }
+
+    /// Whether the device may use translations that it was given.
+    pub(crate) const fn has_ats(&self) -> bool {
+        self.is_present() && DTE.is_set(&self.0)
+    }
+
+    /// The PASID directory (HPA).
+    pub(crate) const fn directory(&self) -> u64 {
+        self.0[PASIDDIRPTR.word()] & PASIDDIRPTR.mask()
+    }
+
     /// Whether transactions get further than this.
     pub(crate) const fn is_present(&self) -> bool {
         P.is_set(&self.0)

@@ -143,12 +143,19 @@ impl Unit {
         });
     }
 
-    /// Waits for accesses that the unit has translated to arrive.
+    /// Waits for accesses that have passed the unit to arrive. What a device has translated itself
+    /// may not have come so far yet; it does not pass any more if the device may not do that.
     pub(super) fn drain(&self, which: impl Fn(&Posted) -> bool) {
-        self.devices
-            .posted
-            .borrow_mut()
-            .retain(|posted| posted.translated || !which(posted));
+        self.devices.posted.borrow_mut().retain(|posted| {
+            posted.translated && self.lets_translated_pass(posted.request.rid) || !which(posted)
+        });
+    }
+
+    /// DTE, as the unit knows it.
+    fn lets_translated_pass(&self, rid: u16) -> bool {
+        Walk::real(self)
+            .context(rid)
+            .is_ok_and(|context| bit(context[0], 2))
     }
 
     fn post(&self, request: &Request, output: u64, entry: &Entry, translated: bool) {
@@ -327,8 +334,15 @@ impl Unit {
     /// the device's own. A fault is as good as any other.
     pub(crate) fn stale(&self, rid: u16, pasid: Option<u32>, address: u64, write: bool) -> bool {
         let fresh = self.fresh(rid, pasid, address, write).ok();
+        // Where a device may not use its own cache it gets nothing by that.
+        let context = Walk::fresh(self).context(rid);
+        let own = fresh.filter(|_| {
+            !self.translating()
+                || !self.has_ats(rid)
+                || context.is_ok_and(|context| bit(context[0], 2))
+        });
 
-        self.dma(rid, pasid, address, write).ok() != fresh
+        self.dma(rid, pasid, address, write).ok() != own
             || self.plain_dma(rid, pasid, address, write).ok() != fresh
     }
 

@@ -100,6 +100,8 @@ pub(crate) struct Queue {
     interrupts: Cell<u32>,
     pace: Cell<Pace>,
     omit: Cell<Omit>,
+    /// How many invalidations are accepted before one is refused, if one is.
+    refuse: Cell<Option<usize>>,
     log: Shared<KVec<Done>>,
     /// A device that has not answered an invalidation.
     late: Cell<Option<u16>>,
@@ -129,6 +131,7 @@ impl Queue {
             interrupts: Cell::new(0),
             pace: Cell::new(Pace::Now),
             omit: Cell::new(Omit::Nothing),
+            refuse: Cell::new(None),
             log: Shared::new(KVec::new()),
             late: Cell::new(None),
         }
@@ -221,6 +224,16 @@ impl Unit {
     /// From now on: lets invalidations of a kind have no effect.
     pub(crate) fn drop_kind(&self, kind: Kind) {
         self.queue.omit.set(Omit::Every(kind));
+    }
+
+    /// From now on: refuses the `n`th invalidation, as if it were not one.
+    pub(crate) fn refuse_one(&self, n: usize) {
+        self.queue.refuse.set(Some(n));
+    }
+
+    /// Whether the invalidation of [`refuse_one()`](Self::refuse_one) has not come yet.
+    pub(crate) fn refuse_waits(&self) -> bool {
+        self.queue.refuse.get().is_some()
     }
 
     /// From now on: omits nothing.
@@ -381,6 +394,12 @@ impl Unit {
                 return false;
             }
         };
+
+        if self.refuses(kind) {
+            self.queue_fails(BAD_RESERVED);
+            return false;
+        }
+
         let omitted = self.omits(kind);
         let done = Done {
             kind,
@@ -397,6 +416,19 @@ impl Unit {
         }
         self.look();
         true
+    }
+
+    fn refuses(&self, kind: Kind) -> bool {
+        let refuse = &self.queue.refuse;
+
+        if matches!(kind, Kind::Wait | Kind::PageResponse) {
+            return false;
+        }
+
+        let left = refuse.get();
+
+        refuse.set(left.and_then(|n| n.checked_sub(1)));
+        left == Some(0)
     }
 
     fn omits(&self, kind: Kind) -> bool {

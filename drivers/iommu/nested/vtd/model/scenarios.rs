@@ -3,6 +3,7 @@
 //! The driver's logic on the model: what devices get before, during and after each change, and
 //! what becomes of that when an invalidation is missing.
 
+mod failures;
 mod host;
 mod mutation;
 mod queue;

@@ -72,7 +72,8 @@ pub struct Mutex<T>(sync::Mutex<T>);
 /// Who holds a [`Mutex`].
 pub type MutexGuard<'a, T> = sync::MutexGuard<'a, T>;
 
-impl<T> Mutex<T> {
+// Who holds a lock of the kernel's can change only what may move.
+impl<T: Unpin> Mutex<T> {
     /// A lock that nobody holds.
     pub fn new(value: T) -> impl PinInit<Self> {
         Init(move || Ok::<_, Infallible>(Self(sync::Mutex::new(value))))

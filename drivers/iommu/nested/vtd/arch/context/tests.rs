@@ -74,6 +74,24 @@ mod cases {
     }
 
     #[test]
+    fn without_ats() {
+        for i in 0..STATES {
+            let entry = state(i);
+            let without = entry.without_ats();
+
+            assert_eq!(entry.has_ats(), i != 0 && (i - 1) & 1 != 0);
+            assert!(!without.has_ats());
+            assert_eq!(without.directory(), entry.directory());
+            assert_eq!(
+                *without.words(),
+                [entry.words()[0] & !(1 << 2), 0, 0, 0] //
+            );
+        }
+        assert_eq!(state(16).directory(), DIRECTORY);
+        assert_eq!(ContextEntry::blocked().directory(), 0);
+    }
+
+    #[test]
     fn words_of_a_table() {
         assert_eq!(word_of(0), 0);
         assert_eq!(word_of(0x0101), 4);

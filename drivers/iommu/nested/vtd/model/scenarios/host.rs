@@ -91,6 +91,14 @@ impl Host {
         Ok(unused)
     }
 
+    /// The DID that the next one gets who takes one.
+    pub(super) fn first_free_did(&self) -> Result<u16> {
+        let did = self.engine.dids.take()?;
+
+        self.engine.dids.give(did);
+        Ok(did)
+    }
+
     /// From now on looks at an access after each operation, and at all times in between. Returns
     /// the probe's number.
     pub(super) fn watch(
@@ -300,6 +308,18 @@ impl<'h> Guest<'h> {
     pub(super) fn unmap(&self, address: u64) -> Result {
         self.tree.borrow().clear(address, 1);
         self.invalidate(address, 1, LEAF)
+    }
+
+    /// The guest unmaps a page, and invalidates it for one PASID.
+    pub(super) fn unmap_for(&self, address: u64, pasid: u32) -> Result {
+        let block = Block::around(address, address + (size(1) - 1));
+
+        self.tree.borrow().clear(address, 1);
+        self.guest
+            .targets()
+            .invalidate(Some(pasid), Some(block), true)?;
+        self.parent.host.check();
+        Ok(())
     }
 
     /// The guest unmaps all below a table and uses its page for something else.

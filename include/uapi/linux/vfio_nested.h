@@ -681,7 +681,9 @@ enum vfio_nested_event_reason {
  * @model: enum vfio_nested_model of @raw.
  * @reserved: 0.
  * @raw: The event as the guest expects it of its hardware (of an SMMU: the record
- *       of the event queue, little-endian, with @device_id as StreamID).
+ *       of the event queue, little-endian, with @device_id as StreamID; of a VT-d
+ *       unit: the fault recording register, little-endian, with @device_id as source
+ *       ID, of a unit that walks the guest's table itself).
  */
 struct vfio_nested_event {
 	__u32	flags;

@@ -42,12 +42,23 @@ const PAUSE_MS: u32 = 100;
 /// Takes the events of a guest.
 pub(crate) type Sink = Arc<dyn EventSink<[u64; 2]>>;
 
-/// A device whose faults are a guest's.
+/// Who is told of faults.
+#[derive(Clone)]
+pub(crate) enum Audience {
+    /// The guest whose tables the unit walks: what its first stage refuses.
+    Guest(Sink),
+    /// The guest whose table the domain is a shadow of: what is not there.
+    Shadowed(Sink),
+}
+
+/// What of a device is a guest's.
 struct Member {
     rid: u16,
-    /// What the guest knows it by.
+    /// The traffic of this PASID, or that without.
+    pasid: Option<u32>,
+    /// What the guest knows the device by.
     id: u16,
-    events: Sink,
+    audience: Audience,
 }
 
 /// The devices of a unit whose faults are guests'.
@@ -55,6 +66,9 @@ struct Member {
 pub(crate) struct Members {
     #[pin]
     all: Mutex<KVec<Member>>,
+    /// One at a time takes faults out of the unit. Before `all`.
+    #[pin]
+    draining: Mutex<()>,
 }
 
 impl Members {
@@ -62,6 +76,7 @@ impl Members {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             all <- new_mutex!(KVec::new(), "Members::all"),
+            draining <- new_mutex!((), "Members::draining"),
         })
     }
 
@@ -74,22 +89,30 @@ impl Members {
         Ok(self.all.lock().reserve(1, GFP_KERNEL)?)
     }
 
-    /// From now on, faults of the device with the requester ID `rid` are those of a guest that
-    /// knows it by an ID, or the host's. There is room. May sleep.
-    pub(crate) fn assign(&self, rid: u16, guest: Option<(u16, Sink)>) {
+    fn assign(&self, rid: u16, pasid: Option<u32>, guest: Option<(u16, Audience)>) {
         let mut all = self.all.lock();
 
-        all.retain(|member| member.rid != rid);
-        if let Some((id, events)) = guest {
-            let _ = all.push(Member { rid, id, events }, GFP_KERNEL);
+        all.retain(|member| (member.rid, member.pasid) != (rid, pasid));
+        if let Some((id, audience)) = guest {
+            let _ = all.push(
+                Member {
+                    rid,
+                    pasid,
+                    id,
+                    audience,
+                },
+                GFP_KERNEL,
+            );
         }
     }
 
-    fn find(&self, rid: u16) -> Option<(u16, Sink)> {
+    fn find(&self, rid: u16, pasid: Option<u32>) -> Option<(u16, Audience)> {
         let all = self.all.lock();
-        let member = all.iter().find(|member| member.rid == rid)?;
+        let member = all
+            .iter()
+            .find(|member| (member.rid, member.pasid) == (rid, pasid))?;
 
-        Some((member.id, member.events.clone()))
+        Some((member.id, member.audience.clone()))
     }
 }
 
@@ -112,8 +135,22 @@ pub(crate) fn watch(unit: &Arc<Instance<Vtd>>) -> Result<Periodic<Watch>> {
 }
 
 impl Unit {
+    /// From now on, faults of what the device with the requester ID `rid` does by `pasid`, or
+    /// without, are those of a guest that knows it by an ID, or the host's. There is room
+    /// ([`Members::reserve`]). Those of before go to whom they were of. May sleep.
+    pub(crate) fn assign_faults(
+        &self,
+        rid: u16,
+        pasid: Option<u32>,
+        guest: Option<(u16, Audience)>,
+    ) {
+        self.drain_faults();
+        self.members.assign(rid, pasid, guest);
+    }
+
     /// Takes the faults out of their registers, and tells who has to know. May sleep.
     fn drain_faults(&self) {
+        let _draining = self.members.draining.lock();
         let regs = &self.regs;
         let status = Status(regs.read32(regs::FSTS));
         let records = self.features.fault_records;
@@ -146,25 +183,36 @@ impl Unit {
     }
 
     fn report(&self, record: &Record, words: [u64; 2]) {
-        if record.reason.is_translation() {
-            if let Some((id, events)) = self.members.find(record.sid) {
-                let words = Record::relabel(words, id).map(u64::to_le);
-                let result = events.report(id.into(), &words);
-
-                trace::event(
-                    self.dev(),
-                    None,
-                    record.reason.code().into(),
-                    record.address,
-                    &result,
-                );
-                if result.is_ok() {
-                    return;
-                }
-            }
+        if self.is_reported(record, words) {
+            return;
         }
         self.faults.run(self.dev(), || {
             dev_warn!(self.dev(), "{}\n", format_args!("{record}"));
         });
+    }
+
+    /// Hands a fault to its guest, if it belongs to one. Returns whether it took it.
+    fn is_reported(&self, record: &Record, words: [u64; 2]) -> bool {
+        let Some((id, audience)) = self.members.find(record.sid, record.pasid) else {
+            return false;
+        };
+        let own = record.reason.is_first_stage();
+        let (events, words) = match audience {
+            Audience::Guest(events) if own => (events, words),
+            Audience::Shadowed(events) if own || record.reason.is_translation() => {
+                (events, Record::first_stage(words))
+            }
+            _ => return false,
+        };
+        let result = events.report(id.into(), &Record::relabel(words, id).map(u64::to_le));
+
+        trace::event(
+            self.dev(),
+            None,
+            record.reason.code().into(),
+            record.address,
+            &result,
+        );
+        result.is_ok()
     }
 }

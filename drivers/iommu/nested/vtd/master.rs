@@ -12,7 +12,10 @@ use super::{
         Source,
         Traffic, //
     },
-    faults::Sink,
+    faults::{
+        Audience,
+        Sink, //
+    },
     firmware,
     pasids,
     switch::OWN,
@@ -134,7 +137,7 @@ impl Master {
             }
         }
         traffic.stop();
-        self.source.unit().members.assign(self.rid(), None);
+        self.source.unit().assign_faults(self.rid(), None, None);
     }
 
     /// The requester ID of the device itself.
@@ -169,7 +172,7 @@ impl Master {
         let mut traffic = self.source.lock();
 
         self.switch(&mut traffic, attachment)?;
-        self.source.unit().members.assign(self.rid(), None);
+        self.source.unit().assign_faults(self.rid(), None, None);
         Ok(())
     }
 
@@ -189,12 +192,16 @@ impl Master {
         let id = device
             .map(|id| u16::try_from(id).map_err(|_| EINVAL))
             .transpose()?;
+        let audience = match attachment {
+            Attachment::Guest(..) => Audience::Guest(events),
+            _ => Audience::Shadowed(events),
+        };
         let mut traffic = self.source.lock();
-        let members = &self.source.unit().members;
+        let unit = self.source.unit();
 
-        members.reserve()?;
+        unit.members.reserve()?;
         self.switch(&mut traffic, attachment)?;
-        members.assign(self.rid(), id.map(|id| (id, events)));
+        unit.assign_faults(self.rid(), None, id.map(|id| (id, audience)));
         Ok(())
     }
 

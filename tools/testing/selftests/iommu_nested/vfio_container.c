@@ -6,7 +6,6 @@
  * kselftest_harness.h keeps its lists per object file, hence one object file.
  */
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -18,6 +17,7 @@
 
 #include "lib/iommufd.h"
 #include "lib/pagemap.h"
+#include "tests/container_event.h"
 #include "tests/container_guest.h"
 #include "tests/interrupt.h"
 

@@ -13,6 +13,8 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/vtd.h"
+#include "tests/container_event.h"
 #include "tests/container_host.h"
 #include "tests/interrupt.h"
 #include "tests/vtd.h"
@@ -20,5 +22,6 @@
 #include "tests/vfio_memory.c"
 #include "tests/vfio_type1.c"
 #include "tests/vtd_shadow.c"
+#include "tests/vtd_event.c"
 
 TEST_HARNESS_MAIN

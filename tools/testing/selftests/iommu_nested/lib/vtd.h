@@ -17,6 +17,18 @@
 #define ECAP_SSTS(r)		FIELD_GET(BIT_ULL(46), r)
 #define ECAP_FSTS(r)		FIELD_GET(BIT_ULL(47), r)
 
+/* Fault recording register, section 11.4.14 */
+#define FR0_ADDRESS(r)		((r)[0] & GENMASK_ULL(63, 12))
+#define FR1_SID(r)		FIELD_GET(GENMASK_ULL(15, 0), (r)[1])
+#define FR1_PP(r)		FIELD_GET(BIT_ULL(31), (r)[1])
+#define FR1_REASON(r)		FIELD_GET(GENMASK_ULL(39, 32), (r)[1])
+#define FR1_READ(r)		FIELD_GET(BIT_ULL(62), (r)[1])
+#define FR1_F(r)		FIELD_GET(BIT_ULL(63), (r)[1])
+
+/* Fault reasons, section 7.1.3 */
+#define FR_SFS_2		0x71	/* a first-stage entry is not present */
+#define FR_SGN_6		0x85	/* a write where that is not permitted */
+
 struct vtd_unit {
 	__u64 base;			/* of the registers */
 	__u64 cap;

@@ -87,4 +87,22 @@ mod cases {
             [!0xfff, 0xffff_ffff_f000_beef]
         );
     }
+
+    /// What a unit says of a shadow is not what the guest's would say of its table.
+    #[test]
+    fn a_shadow_is_a_first_stage() {
+        for code in 0..=0xff {
+            let reason = Reason::from_raw(code);
+            let raw = [RAW[0], RAW[1] & !REASON.mask() | REASON.prep(code.into())];
+            let shown = Record::first_stage(raw);
+
+            if reason.is_first_stage() {
+                assert_eq!(shown, raw);
+            } else {
+                assert_eq!(REASON.get(&shown), 0x71);
+                assert_eq!(shown[1] & !REASON.mask(), raw[1] & !REASON.mask());
+                assert_eq!(shown[0], raw[0]);
+            }
+        }
+    }
 }

@@ -61,7 +61,7 @@ pub(crate) struct PasidTable<O> {
     pub(crate) options: O,
 }
 
-/// A guest's page table, as it asks for it to be shadowed.
+/// A guest's page table, as it asks for it to be used or shadowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GuestTable {
     /// Where it is (GPA).
@@ -140,6 +140,16 @@ pub(crate) enum Invalidation {
     },
 }
 
+impl Invalidation {
+    /// The one device that it is for, by the guest's ID of it, if it is for one.
+    pub(crate) fn device(&self) -> Option<u64> {
+        match self {
+            Self::Translations { .. } => None,
+            Self::PasidEntries { device, .. } | Self::DeviceCache { device, .. } => Some(*device),
+        }
+    }
+}
+
 /// What there is for guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Capabilities {
@@ -147,6 +157,8 @@ pub(crate) struct Capabilities {
     pub(crate) caching_mode: bool,
     /// Devices can cache translations themselves.
     pub(crate) device_caches: bool,
+    /// Guests can invalidate by [`Backend::Command`], too.
+    pub(crate) commands: bool,
     /// Guests can have faulting transactions wait.
     pub(crate) stalls: bool,
     /// Hardware sets access flags in the guest's tables.
@@ -235,6 +247,10 @@ pub(crate) trait Backend: iommu::Driver {
     /// A guest's page table that software can walk, validated.
     type PageTable: Format + Send + Sync;
 
+    /// Where hardware walks guests' tables, a guest has page tables only: the tables of PASIDs,
+    /// which lead to them, are the host's.
+    const HOST_PASID_TABLES: bool;
+
     /// Whether hardware walks the tables of a guest that `ep` is given to.
     fn nesting(ep: &Endpoint<Self>) -> bool;
 
@@ -273,6 +289,16 @@ pub(crate) trait Backend: iommu::Driver {
         guest: &Self::Guest,
         stage: &FirstStage<Self::TableOptions>,
     ) -> Result<Self::Table>;
+
+    /// Validates a page table that hardware is to walk, as [`Self::parse_table`], where it is the
+    /// host that has the [tables of PASIDs](Self::HOST_PASID_TABLES).
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::make_table`].
+    fn make_first_stage(_guest: &Self::Guest, _table: &GuestTable) -> Result<Self::Table> {
+        Err(EOPNOTSUPP)
+    }
 
     /// Where the hardware starts to read (GPAs), if it does: all of the table, or its first level.
     fn table_memory(table: &Self::Table) -> Option<AddressRange>;
@@ -332,8 +358,9 @@ pub(crate) trait Backend: iommu::Driver {
     /// The device that a command is for, by the guest's ID of it, if it is for one.
     fn command_device(command: &Self::Command) -> Option<u64>;
 
-    /// Carries out an invalidation on behalf of a guest. Returns when it is complete. A device that
-    /// has nothing cached is passed over.
+    /// Carries out invalidations on behalf of a guest, of what a device has cached after all of
+    /// translations that come before. Returns when they are complete, or all before the first that
+    /// is refused. A device that has nothing cached is passed over.
     ///
     /// # Errors
     ///
@@ -341,9 +368,9 @@ pub(crate) trait Backend: iommu::Driver {
     /// - As [`Self::invalidate`].
     fn invalidate_any(
         guest: &Self::Guest,
-        what: &Invalidation,
+        what: &[Invalidation],
         devices: &impl GuestDevices<Self>,
-    ) -> Result;
+    ) -> Result<(), Failed>;
 
     /// What `event` tells of.
     fn describe(event: &Self::Event) -> Fault;
@@ -392,7 +419,6 @@ pub(crate) trait Backend: iommu::Driver {
 }
 
 /// The devices of a guest, by the IDs that it knows them by.
-#[cfg_attr(not(CONFIG_ARM64), allow(dead_code))]
 pub(crate) trait GuestDevices<B: Backend> {
     /// Runs `f` on the device that the guest knows by `id`. `f` must not sleep.
     fn with<R>(&self, id: u64, f: impl FnOnce(&Endpoint<B>) -> R) -> Option<R>;

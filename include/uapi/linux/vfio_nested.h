@@ -347,7 +347,9 @@ struct vfio_nested_unbind {
  * @data: For the model.
  *
  * Binds a page table of the guest's, where it is the host that has the tables that
- * lead to it: by PASID, or of a device's own traffic.
+ * lead to it: by PASID, or of a device's own traffic. Hardware that nests walks it;
+ * that the table is mapped in the container is looked at once, at the time of the
+ * call, and for its first page.
  *
  * With VFIO_NESTED_INFO_CACHING_MODE it is software that walks the table, and keeps
  * a shadow of it that the device uses. See Documentation/userspace-api/vfio-nested.rst
@@ -361,11 +363,13 @@ struct vfio_nested_unbind {
  *   to 48 bits; big-endian tables, top bytes that are ignored, and flags that hardware
  *   sets (HA, HD) are EOPNOTSUPP. The ASID is what @archid of struct vfio_nested_inv
  *   names.
- * - INTEL_VTD: in @data[0] IOMMU_VTD_S1_SRE, _EAFE, _WPE of <linux/iommufd.h>. EAFE is
- *   EOPNOTSUPP; the others are about requests with supervisor privilege, and those are
- *   refused anyhow. @input_bits is 48 or 57, by the levels of the table. Of what it
- *   translates, IOVAs of up to @input_bits of struct vfio_nested_info_cap are there.
- *   There are no tags: @archid is not looked at.
+ * - INTEL_VTD: in @data[0] IOMMU_VTD_S1_SRE, _EAFE, _WPE of <linux/iommufd.h>, those
+ *   that the unit has (EOPNOTSUPP). Without caching mode they do what they say. With it,
+ *   EAFE is EOPNOTSUPP, and the others are about requests with supervisor privilege,
+ *   which are refused anyhow. @input_bits is 48 or 57, by the levels of the table. Of
+ *   what software translates, IOVAs of up to @input_bits of struct vfio_nested_info_cap
+ *   are there. Translations are tagged by PASID: @archid of struct vfio_nested_inv is
+ *   one, of at most 20 bits, and 0 for traffic without. Software does not look at it.
  *
  * The rest of @data is 0.
  *

@@ -151,6 +151,8 @@ impl Backend for SmmuV3 {
     type Event = [u64; 4];
     type PageTable = PageTable;
 
+    const HOST_PASID_TABLES: bool = false;
+
     fn nesting(ep: &Endpoint<Self>) -> bool {
         ep.nesting()
     }
@@ -205,6 +207,7 @@ impl Backend for SmmuV3 {
             // The SMMU does not cache what is not there.
             caching_mode: false,
             device_caches: features.ats,
+            commands: true,
             stalls: false,
             access_flags: features.httu >= Httu::Access,
             dirty_state: features.httu >= Httu::Dirty,
@@ -317,61 +320,13 @@ impl Backend for SmmuV3 {
 
     fn invalidate_any(
         guest: &Guest,
-        what: &Invalidation,
+        what: &[Invalidation],
         devices: &impl GuestDevices<Self>,
-    ) -> Result {
-        let features = &guest.parent.smmu().features;
-        let fits = |ssid: &Option<u32>| ssid.is_none_or(|ssid| expand::ssid_fits(features, ssid));
-        let send = |cmds: &mut dyn Iterator<Item = Cmd>| send(guest, cmds, devices);
-
-        match *what {
-            Invalidation::Translations { tag, range } => {
-                let scope = match tag {
-                    Some(tag) if expand::asid_fits(features, tag) => Scope::Asid(tag as u16),
-                    Some(_) => return Err(EINVAL),
-                    None => Scope::All,
-                };
-                let range = range.map(|range| Range {
-                    iova: range.iovas.start,
-                    size: range.iovas.size,
-                    granule: range.granule,
-                    leaf: range.leaf,
-                });
-
-                send(&mut expand::translations(features, scope, range.as_ref()))
-            }
-            Invalidation::PasidEntries {
-                device,
-                pasid,
-                leaf,
-            } => {
-                let vsid = u32::try_from(device)?;
-
-                if !fits(&pasid) {
-                    return Err(EINVAL);
-                }
-                send(&mut [expand::descriptors(vsid, pasid, leaf)].into_iter())
-            }
-            Invalidation::DeviceCache {
-                device,
-                pasid,
-                range,
-            } => {
-                let vsid = u32::try_from(device)?;
-                let range = range.map(|range| (range.iovas.start, range.iovas.size));
-
-                if !fits(&pasid) {
-                    return Err(EINVAL);
-                }
-                // Without PASIDs, descriptor 0 is that of traffic that has none.
-                let pasid = pasid.filter(|_| features.ssid_bits != 0);
-                match devices.with(device, |ep| ep.ats_capable()) {
-                    None => Err(EIO),
-                    Some(false) => Ok(()),
-                    Some(true) => send(&mut [expand::endpoint(vsid, pasid, range)].into_iter()),
-                }
-            }
+    ) -> Result<(), Failed> {
+        for (done, what) in what.iter().enumerate() {
+            invalidate_one(guest, what, devices).map_err(|error| Failed { done, error })?;
         }
+        Ok(())
     }
 
     fn describe(event: &[u64; 4]) -> Fault {
@@ -423,6 +378,7 @@ impl Backend for SmmuV3 {
         Capabilities {
             caching_mode: true,
             device_caches: false,
+            commands: false,
             stalls: false,
             access_flags: false,
             dirty_state: false,
@@ -472,6 +428,66 @@ impl Backend for SmmuV3 {
                 audience: Audience::Shadowed(events.clone()),
             }),
         })
+    }
+}
+
+/// Carries out one invalidation. Errors as of [`Backend::invalidate_any`].
+fn invalidate_one(
+    guest: &Guest,
+    what: &Invalidation,
+    devices: &impl GuestDevices<SmmuV3>,
+) -> Result {
+    let features = &guest.parent.smmu().features;
+    let fits = |ssid: &Option<u32>| ssid.is_none_or(|ssid| expand::ssid_fits(features, ssid));
+    let send = |cmds: &mut dyn Iterator<Item = Cmd>| send(guest, cmds, devices);
+
+    match *what {
+        Invalidation::Translations { tag, range } => {
+            let scope = match tag {
+                Some(tag) if expand::asid_fits(features, tag) => Scope::Asid(tag as u16),
+                Some(_) => return Err(EINVAL),
+                None => Scope::All,
+            };
+            let range = range.map(|range| Range {
+                iova: range.iovas.start,
+                size: range.iovas.size,
+                granule: range.granule,
+                leaf: range.leaf,
+            });
+
+            send(&mut expand::translations(features, scope, range.as_ref()))
+        }
+        Invalidation::PasidEntries {
+            device,
+            pasid,
+            leaf,
+        } => {
+            let vsid = u32::try_from(device)?;
+
+            if !fits(&pasid) {
+                return Err(EINVAL);
+            }
+            send(&mut [expand::descriptors(vsid, pasid, leaf)].into_iter())
+        }
+        Invalidation::DeviceCache {
+            device,
+            pasid,
+            range,
+        } => {
+            let vsid = u32::try_from(device)?;
+            let range = range.map(|range| (range.iovas.start, range.iovas.size));
+
+            if !fits(&pasid) {
+                return Err(EINVAL);
+            }
+            // Without PASIDs, descriptor 0 is that of traffic that has none.
+            let pasid = pasid.filter(|_| features.ssid_bits != 0);
+            match devices.with(device, |ep| ep.ats_capable()) {
+                None => Err(EIO),
+                Some(false) => Ok(()),
+                Some(true) => send(&mut [expand::endpoint(vsid, pasid, range)].into_iter()),
+            }
+        }
     }
 }
 

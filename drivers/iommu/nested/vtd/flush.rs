@@ -7,6 +7,9 @@
 //! device that uses ATS caches them as well: its cache is filled from the unit's, and is therefore
 //! invalidated after that. A device that does not answer then loses ATS.
 
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
+mod tests;
+
 use super::{
     arch::{
         caps::Features,
@@ -113,6 +116,26 @@ pub(crate) struct Usage {
     pub(crate) device: Option<(DeviceTlb, Option<u32>)>,
 }
 
+/// A change of translations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Nothing but what the device with this source ID has cached itself is to be invalidated.
+    pub(crate) device: Option<u16>,
+    /// What is cached for one PASID, or for all.
+    pub(crate) pasid: Option<u32>,
+    /// The pages, or all.
+    pub(crate) block: Option<Block>,
+    /// Only entries of the last level have changed.
+    pub(crate) leaf: bool,
+}
+
+impl Change {
+    /// The pages, if they are not all.
+    fn part(&self) -> Option<Block> {
+        self.block.filter(|block| block.order < ORDER_ALL)
+    }
+}
+
 /// The users of a domain.
 pub(crate) struct Users {
     /// Each tag, and how many use it.
@@ -190,7 +213,7 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// Those of `unit`, the first; the rest is invalidated even so.
+    /// As of [`Self::invalidate_all`].
     pub(crate) fn invalidate(
         &self,
         unit: &impl Invalidate,
@@ -198,35 +221,63 @@ impl Users {
         block: Option<Block>,
         leaf: bool,
     ) -> Result {
-        let block = block.filter(|block| block.order < ORDER_ALL);
-        let fits = |block: &Block| self.max_order.is_some_and(|max| block.order <= max);
-        let mut batch = Batch::new(unit);
-        let mut guests = false;
+        let change = Change {
+            device: None,
+            pasid,
+            block,
+            leaf,
+        };
 
-        for &(tag, _) in self.tags.iter().filter(|(tag, _)| tag.is_of(pasid)) {
-            batch.push(match (tag, block) {
-                (Tag::First { did, pasid }, Some(block)) => {
-                    Descriptor::pasid_iotlb_page(did, pasid, block, leaf)
-                }
-                (Tag::Second { did }, Some(block)) if fits(&block) => {
-                    Descriptor::iotlb_page(did, block, leaf, self.drain)
-                }
-                // What a guest has made of a page is cached by the guest's addresses.
-                _ => tag.everything(self.drain),
-            });
-            guests |= matches!(tag, Tag::Guest { .. });
+        self.invalidate_all(unit, &[change])
+    }
+
+    /// Invalidates what is cached of all of `changes`, waiting as seldom as can be: for the unit to
+    /// be done, and then for the devices. Returns when it is complete.
+    ///
+    /// # Errors
+    ///
+    /// Those of `unit`, the first; the rest is invalidated even so.
+    pub(crate) fn invalidate_all(&self, unit: &impl Invalidate, changes: &[Change]) -> Result {
+        let fits = |block: &Block| self.max_order.is_some_and(|max| block.order <= max);
+        // What a guest has made of a page is cached by the guest's addresses.
+        let guests = self
+            .tags
+            .iter()
+            .any(|(tag, _)| matches!(tag, Tag::Guest { .. }));
+        let mut batch = Batch::new(unit);
+
+        for change in changes.iter().filter(|change| change.device.is_none()) {
+            let of_change = |(tag, _): &&(Tag, u32)| tag.is_of(change.pasid);
+
+            for &(tag, _) in self.tags.iter().filter(of_change) {
+                batch.push(match (tag, change.part()) {
+                    (Tag::First { did, pasid }, Some(block)) => {
+                        Descriptor::pasid_iotlb_page(did, pasid, block, change.leaf)
+                    }
+                    (Tag::Second { did }, Some(block)) if fits(&block) => {
+                        Descriptor::iotlb_page(did, block, change.leaf, self.drain)
+                    }
+                    _ => tag.everything(self.drain),
+                });
+            }
         }
         if self.devices.is_empty() {
             return batch.finish();
         }
 
         // What a device of a guest has cached is by the guest's addresses, too.
-        let block = block.filter(|_| !guests).unwrap_or(Block::ALL);
-        let devices = self
-            .devices
-            .iter()
-            .filter(|(_, of)| pasid.is_none() || pasid == Some(of.unwrap_or(OWN)))
-            .map(|&(there, of)| (there, device(there, of, block)));
+        let devices = changes.iter().flat_map(|change| {
+            let block = change.part().filter(|_| !guests).unwrap_or(Block::ALL);
+            let of_change = move |(there, of): &&(DeviceTlb, Option<u32>)| {
+                change.device.is_none_or(|sid| sid == there.sid)
+                    && change.pasid.is_none_or(|pasid| pasid == of.unwrap_or(OWN))
+            };
+
+            self.devices
+                .iter()
+                .filter(of_change)
+                .map(move |&(there, of)| (there, device(there, of, block)))
+        });
         let result = batch.complete();
 
         result.and(invalidate_devices(&mut batch, devices))

@@ -18,6 +18,7 @@ use super::{
             Stage1, //
         },
     },
+    flush::Change,
     hw::Machine,
     space::{
         Purpose,
@@ -85,43 +86,56 @@ impl<M: Machine> Guest<M> {
             reserved: (width >> 32) as u32,
         };
 
-        Stage1::parse(
-            &raw,
-            &self.parent.engine().features,
-            self.parent.address_bits(),
-        )
-        .map_err(|why| match why {
+        self.check(&raw).map_err(|why| match why {
             BadStage1::Unknown => EOPNOTSUPP,
-            BadStage1::Unsupported | BadStage1::Width | BadStage1::Address => EINVAL,
+            BadStage1::Unsupported | BadStage1::Width | BadStage1::Alignment | BadStage1::Range => {
+                EINVAL
+            }
         })
     }
 
-    /// Carries out an invalidation, as in `struct iommu_hwpt_vtd_s1_invalidate`.
+    /// Validates a first stage.
     ///
     /// # Errors
     ///
-    /// - [`EOPNOTSUPP`]: flags that nobody knows.
-    /// - [`EINVAL`]: not a range.
-    /// - As [`Targets::invalidate`].
-    pub(crate) fn invalidate(&self, raw: &[u64; 3]) -> Result {
-        let [address, pages, flags] = raw.map(u64::from_le);
-        let changed = Invalidation::parse(&RawInvalidation {
-            address,
-            pages,
-            // CAST: The halves.
-            flags: flags as u32,
-            reserved: (flags >> 32) as u32,
-        });
-        let (block, leaf) = match changed {
-            Ok(Invalidation::Nothing) => return Ok(()),
-            Ok(Invalidation::Everything) => (None, false),
-            Ok(Invalidation::Pages { first, last, leaf }) => {
-                (Some(Block::around(first, last)), leaf)
-            }
-            Err(BadInvalidation::Unknown) => return Err(EOPNOTSUPP),
-            Err(BadInvalidation::Range) => return Err(EINVAL),
-        };
-
-        self.targets.invalidate(None, block, leaf)
+    /// As [`Stage1::parse`].
+    pub(crate) fn check(&self, raw: &RawStage1) -> Result<Stage1, BadStage1> {
+        Stage1::parse(
+            raw,
+            &self.parent.engine().features,
+            self.parent.address_bits(),
+        )
     }
+}
+
+/// What an invalidation, as in `struct iommu_hwpt_vtd_s1_invalidate`, says has changed, if it is
+/// anything.
+///
+/// # Errors
+///
+/// - [`EOPNOTSUPP`]: flags that nobody knows.
+/// - [`EINVAL`]: not a range.
+pub(crate) fn change(raw: &[u64; 3]) -> Result<Option<Change>> {
+    let [address, pages, flags] = raw.map(u64::from_le);
+    let changed = Invalidation::parse(&RawInvalidation {
+        address,
+        pages,
+        // CAST: The halves.
+        flags: flags as u32,
+        reserved: (flags >> 32) as u32,
+    });
+    let (block, leaf) = match changed {
+        Ok(Invalidation::Nothing) => return Ok(None),
+        Ok(Invalidation::Everything) => (None, false),
+        Ok(Invalidation::Pages { first, last, leaf }) => (Some(Block::around(first, last)), leaf),
+        Err(BadInvalidation::Unknown) => return Err(EOPNOTSUPP),
+        Err(BadInvalidation::Range) => return Err(EINVAL),
+    };
+
+    Ok(Some(Change {
+        device: None,
+        pasid: None,
+        block,
+        leaf,
+    }))
 }

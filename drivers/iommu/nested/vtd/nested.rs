@@ -10,7 +10,11 @@ use super::{
             Request, //
         },
         range::Block,
-        stage1::Stage1,
+        stage1::{
+            BadStage1,
+            RawStage1,
+            Stage1, //
+        },
         walk::{
             BadTable,
             PageTable, //
@@ -19,7 +23,9 @@ use super::{
     attach::Attachment,
     domain::Domain,
     faults::Sink,
+    flush::Change,
     guest,
+    switch::OWN,
     Vtd, //
 };
 use crate::{
@@ -83,6 +89,78 @@ impl EventSink<[u64; 2]> for Tenant {
     }
 }
 
+impl Guest {
+    /// Carries out what `change` makes of each of `all`: what comes before one that it refuses.
+    fn invalidate<T>(
+        &self,
+        all: &[T],
+        mut change: impl FnMut(&T) -> Result<Option<Change>>,
+    ) -> Result<(), Failed> {
+        let mut changes = KVec::new();
+        let mut add = |one: &T| -> Result {
+            if let Some(change) = change(one)? {
+                changes.push(change, GFP_KERNEL)?;
+            }
+            Ok(())
+        };
+        let verdict = all
+            .iter()
+            .enumerate()
+            .try_for_each(|(done, one)| add(one).map_err(|error| Failed { done, error }));
+        let result = self
+            .translations
+            .targets()
+            .invalidate_all(&changes)
+            .map_err(|error| Failed { done: 0, error })
+            .and(verdict);
+        let (done, status) = match &result {
+            Ok(()) => (all.len(), Ok(())),
+            Err(Failed { done, error }) => (*done, Err(*error)),
+        };
+
+        self.tenant.commands.fetch_add(done as u64, Relaxed);
+        if status.is_err() {
+            self.tenant.refused.fetch_add(1, Relaxed);
+        }
+        // CAST: Not more than a block.
+        trace::invalidate(None, 0, all.len() as u32, done as u32, &status);
+        result
+    }
+}
+
+/// What an invalidation is to the unit, if it is anything.
+///
+/// # Errors
+///
+/// - [`EINVAL`]: no PASID.
+/// - [`EIO`]: an unknown device.
+fn change(what: &Invalidation, devices: &impl GuestDevices<Vtd>) -> Result<Option<Change>> {
+    let (device, pasid, range) = match *what {
+        Invalidation::Translations { tag, range } => (None, tag, range),
+        Invalidation::DeviceCache {
+            device,
+            pasid,
+            range,
+        } => {
+            let sid = devices.with(device, |ep| ep.rid()).ok_or(EIO)?;
+
+            (Some(sid), pasid.or(range.map(|_| OWN)), range)
+        }
+        // They are the host's.
+        Invalidation::PasidEntries { .. } => return Ok(None),
+    };
+
+    if pasid.is_some_and(|pasid| pasid >> PASID_BITS != 0) {
+        return Err(EINVAL);
+    }
+    Ok(Some(Change {
+        device,
+        pasid,
+        block: range.map(|range| Block::around(range.iovas.start, range.iovas.last())),
+        leaf: range.is_some_and(|range| range.leaf),
+    }))
+}
+
 impl Drop for Guest {
     fn drop(&mut self) {
         self.translations
@@ -99,6 +177,9 @@ const LOWER_HALF: u32 = 47;
 /// The bits of an address in a first-stage table.
 const GPA_BITS: u32 = 52;
 
+/// The bits of a PASID.
+const PASID_BITS: u32 = 20;
+
 impl Backend for Vtd {
     type Guest = Guest;
     type Table = Stage1;
@@ -111,6 +192,8 @@ impl Backend for Vtd {
     /// A fault recording register.
     type Event = [u64; 2];
     type PageTable = PageTable;
+
+    const HOST_PASID_TABLES: bool = true;
 
     fn nesting(ep: &Endpoint<Self>) -> bool {
         ep.iommu().features.nested
@@ -163,6 +246,7 @@ impl Backend for Vtd {
             // stands for is a unit that does.
             caching_mode: features.caching_mode,
             device_caches: features.device_tlb,
+            commands: false,
             stalls: false,
             access_flags: true,
             dirty_state: true,
@@ -172,13 +256,31 @@ impl Backend for Vtd {
             input_bits: features.first_stage_shape().bits,
             output_bits: features.second_stage_shape().bits,
             tag_bits: 0,
-            pasid_bits: features.pasid_bits,
+            pasid_bits: 0,
         }
     }
 
     /// The guest has no PASID tables here.
     fn make_table(_guest: &Guest, _stage: &FirstStage<[u8; 8]>) -> Result<Stage1> {
         Err(EOPNOTSUPP)
+    }
+
+    fn make_first_stage(guest: &Guest, table: &GuestTable) -> Result<Stage1> {
+        let [flags, 0, 0, 0] = table.data else {
+            return Err(EINVAL);
+        };
+        let raw = RawStage1 {
+            flags,
+            table: table.base,
+            addr_width: table.input_bits,
+            reserved: 0,
+        };
+
+        guest.translations.check(&raw).map_err(|why| match why {
+            BadStage1::Unknown | BadStage1::Width | BadStage1::Alignment => EINVAL,
+            BadStage1::Unsupported => EOPNOTSUPP,
+            BadStage1::Range => ERANGE,
+        })
     }
 
     fn table_memory(table: &Stage1) -> Option<AddressRange> {
@@ -230,20 +332,7 @@ impl Backend for Vtd {
         commands: &mut [[u64; 3]],
         _devices: &impl GuestDevices<Self>,
     ) -> Result<(), Failed> {
-        let mut done = 0;
-        let result = commands.iter().try_for_each(|command| {
-            guest.translations.invalidate(command)?;
-            done += 1;
-            Ok(())
-        });
-
-        guest.tenant.commands.fetch_add(done as u64, Relaxed);
-        if result.is_err() {
-            guest.tenant.refused.fetch_add(1, Relaxed);
-        }
-        // CAST: A block of commands.
-        trace::invalidate(None, 0, commands.len() as u32, done as u32, &result);
-        result.map_err(|error| Failed { done, error })
+        guest.invalidate(commands, guest::change)
     }
 
     fn command_device(_command: &[u64; 3]) -> Option<u64> {
@@ -252,21 +341,10 @@ impl Backend for Vtd {
 
     fn invalidate_any(
         guest: &Guest,
-        what: &Invalidation,
-        _devices: &impl GuestDevices<Self>,
-    ) -> Result {
-        match what {
-            Invalidation::Translations { tag, range } => {
-                let block = range
-                    .as_ref()
-                    .map(|range| Block::around(range.iovas.start, range.iovas.last()));
-                let leaf = range.as_ref().is_some_and(|range| range.leaf);
-
-                guest.translations.targets().invalidate(*tag, block, leaf)
-            }
-            // PASID entries are the host's, and a device's cache goes with the unit's.
-            Invalidation::PasidEntries { .. } | Invalidation::DeviceCache { .. } => Ok(()),
-        }
+        what: &[Invalidation],
+        devices: &impl GuestDevices<Self>,
+    ) -> Result<(), Failed> {
+        guest.invalidate(what, |what| change(what, devices))
     }
 
     fn describe(event: &[u64; 2]) -> Fault {
@@ -325,6 +403,7 @@ impl Backend for Vtd {
         Capabilities {
             caching_mode: true,
             device_caches: false,
+            commands: false,
             stalls: false,
             access_flags: false,
             dirty_state: false,

@@ -13,6 +13,7 @@
 use super::{
     arch::range::Block,
     flush::{
+        Change,
         Room,
         Usage,
         Users, //
@@ -104,5 +105,16 @@ impl<M: Machine> Targets<M> {
         let engine = M::engine(&self.unit);
 
         self.users.lock().invalidate(engine, pasid, block, leaf)
+    }
+
+    /// Invalidates what is cached of all of `changes`, as [`Users::invalidate_all`]. Any context.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::invalidate`].
+    pub(crate) fn invalidate_all(&self, changes: &[Change]) -> Result {
+        let engine = M::engine(&self.unit);
+
+        self.users.lock().invalidate_all(engine, changes)
     }
 }

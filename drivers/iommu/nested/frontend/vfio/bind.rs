@@ -67,6 +67,18 @@ impl<B: Backend> State<B> {
         result.unwrap_or(all.and(Err(ENODEV)))
     }
 
+    /// Checks that hardware can begin to read a guest's table.
+    ///
+    /// # Errors
+    ///
+    /// - [`EFAULT`]: part of it is not mapped.
+    pub(super) fn check_table(&self, table: &B::Table) -> Result {
+        match B::table_memory(table) {
+            Some(memory) if !self.memory.readable(&memory) => Err(EFAULT),
+            _ => Ok(()),
+        }
+    }
+
     /// How the devices of a target get to have the second stage only.
     ///
     /// # Errors
@@ -150,11 +162,7 @@ impl<B: Abi> Container<B> {
         }
         let table = B::make_table(stage.guest()?, &request.stage)?;
 
-        if let Some(memory) = B::table_memory(&table) {
-            if !state.memory.readable(&memory) {
-                return Err(EFAULT);
-            }
-        }
+        state.check_table(&table)?;
         Ok(Bound {
             ep: ep.clone(),
             id: self.device_id(ep, from, request.id, B::needs_device_id(&table))?,
@@ -202,7 +210,7 @@ impl<B: Abi> Container<B> {
     pub(super) fn unbind(&self, target: &Target) -> Result {
         let state = self.state.lock();
 
-        if self.shadows() {
+        if self.takes_page_tables() {
             return Err(EOPNOTSUPP);
         }
         let switches = state.releases(target)?;

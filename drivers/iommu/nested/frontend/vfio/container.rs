@@ -225,9 +225,12 @@ impl<B: Abi> Container<B> {
         state.unmap(&unmap.range, &stages)
     }
 
-    /// Whether the guest's tables are shadowed, for hardware does not walk them.
-    pub(super) fn shadows(&self) -> bool {
-        self.stages.lock().iter().any(|stage| !stage.nests())
+    /// Whether the guest has page tables only, and not the tables that lead to them.
+    pub(super) fn takes_page_tables(&self) -> bool {
+        self.stages
+            .lock()
+            .iter()
+            .any(|stage| stage.takes_page_tables())
     }
 }
 

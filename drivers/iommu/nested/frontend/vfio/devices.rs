@@ -32,6 +32,8 @@ use kernel::{
 
 /// A first stage.
 pub(super) enum First<B: Backend> {
+    /// Every access is refused.
+    Blocked,
     /// The guest's, that hardware reads.
     Table(Arc<B::Table>),
     /// A shadow of the guest's, and of the second stage.
@@ -41,6 +43,7 @@ pub(super) enum First<B: Backend> {
 impl<B: Backend> Clone for First<B> {
     fn clone(&self) -> Self {
         match self {
+            Self::Blocked => Self::Blocked,
             Self::Table(table) => Self::Table(table.clone()),
             Self::Shadow(space) => Self::Shadow(space.clone()),
         }
@@ -126,6 +129,7 @@ impl<B: Backend> Devices<B> {
         };
 
         match &bound.first {
+            First::Blocked => B::attach(ep, Target::Blocked),
             First::Table(table) => B::attach_guest(ep, self.stage.guest()?, table, bound.id),
             First::Shadow(space) => {
                 B::attach_shadow(ep, space.paging(), bound.id, &self.stage.events)
@@ -255,7 +259,6 @@ impl<B: Backend> Routes<B> {
 
 /// The devices of a container that are on one stage. What an IOMMU knows a device by is of no use
 /// to another.
-#[cfg_attr(not(CONFIG_ARM64), allow(dead_code))]
 pub(super) struct RoutesOn<'a, B: Backend> {
     routes: &'a Routes<B>,
     stage: &'a Arc<Stage<B>>,

@@ -202,19 +202,20 @@ fn put_nesting<B: Abi>(chain: &mut Chain, state: &State<B>, stages: &[Arc<Stage<
     };
     // Either hardware walks the guest's tables, all of them, or software does.
     let nests = stages.iter().all(|stage| stage.nests());
+    let page_tables = stages.iter().any(|stage| stage.takes_page_tables());
     let msi = nests && state.groups.iter().all(|group| group.host_window.is_some());
     let mut flags = bindings::VFIO_NESTED_INFO_INV_GENERIC;
     let mut ops = OPS;
 
-    ops |= match nests {
-        true => bindings::VFIO_NESTED_OP_BIND_PASID_TABLE,
-        false => bindings::VFIO_NESTED_OP_BIND_GUEST_PGTBL,
+    ops |= match page_tables {
+        true => bindings::VFIO_NESTED_OP_BIND_GUEST_PGTBL,
+        false => bindings::VFIO_NESTED_OP_BIND_PASID_TABLE,
     };
     if msi {
         ops |= bindings::VFIO_NESTED_OP_BIND_MSI;
     }
     for (set, flag) in [
-        (nests, bindings::VFIO_NESTED_INFO_INV_MODEL),
+        (all.commands, bindings::VFIO_NESTED_INFO_INV_MODEL),
         (all.caching_mode, bindings::VFIO_NESTED_INFO_CACHING_MODE),
         (all.device_caches, bindings::VFIO_NESTED_INFO_DEV_IOTLB),
         (all.stalls, bindings::VFIO_NESTED_INFO_STALL),
@@ -269,6 +270,7 @@ fn common(a: Capabilities, b: Capabilities) -> Capabilities {
     Capabilities {
         caching_mode: a.caching_mode || b.caching_mode,
         device_caches: a.device_caches && b.device_caches,
+        commands: a.commands && b.commands,
         stalls: a.stalls && b.stalls,
         access_flags: a.access_flags && b.access_flags,
         dirty_state: a.dirty_state && b.dirty_state,

@@ -35,6 +35,9 @@ use kernel::{
     sync::Arc, //
 };
 
+/// How many entries of the uAPI's own format are carried out at once.
+const ENTRIES: usize = 16;
+
 /// An array of invalidations in user memory.
 struct Entries {
     addr: usize,
@@ -75,8 +78,7 @@ impl<B: Abi> Container<B> {
             bindings::vfio_nested_model_VFIO_NESTED_MODEL_NONE => {
                 self.invalidate_any(&stages, &entries, &mut done)
             }
-            // What is shadowed has nothing that the hardware's commands are about.
-            model if model == B::MODEL && !self.shadows() => {
+            model if model == B::MODEL && takes_commands(&stages) => {
                 self.invalidate_own(&stages, &entries, &mut done)
             }
             _ => Err(EOPNOTSUPP),
@@ -94,43 +96,146 @@ impl<B: Abi> Container<B> {
         entries: &Entries,
         done: &mut u32,
     ) -> Result {
+        let mut block = user::Block::<bindings::vfio_nested_inv, ENTRIES>::default();
+
         if entries.size < size_of::<bindings::vfio_nested_inv>() {
             return Err(EINVAL);
         }
         while *done < entries.count {
-            let raw: bindings::vfio_nested_inv =
-                user::read_extensible(entries.at(*done)?, entries.size)?;
+            // CAST: `u32` to `usize` widens.
+            let left = (entries.count - *done) as usize;
+            let raw = block.read(entries.at(*done)?, entries.size, left.min(ENTRIES))?;
+            let (handled, result) = match self.invalidate_entries(stages, raw) {
+                Ok(()) => (raw.len(), Ok(())),
+                Err(Failed { done, error }) => (done, Err(error)),
+            };
 
-            self.invalidate_entry(stages, &raw)?;
-            *done += 1;
+            // CAST: Not more than `ENTRIES`.
+            *done += handled as u32;
+            result?;
             user::pause()?;
         }
         Ok(())
     }
 
-    fn invalidate_entry(
+    fn invalidate_entries(
+        &self,
+        stages: &[Arc<Stage<B>>],
+        raw: &[bindings::vfio_nested_inv],
+    ) -> Result<(), Failed> {
+        let mut requests = KVec::new();
+        let verdict = each(raw, |raw| {
+            Ok(requests.push(self.request(stages, raw)?, GFP_KERNEL)?)
+        });
+
+        // What comes before one that is refused is carried out.
+        self.invalidate_requests(stages, &requests).and(verdict)
+    }
+
+    fn request(
         &self,
         stages: &[Arc<Stage<B>>],
         raw: &bindings::vfio_nested_inv,
-    ) -> Result {
+    ) -> Result<Invalidate> {
         let first = stages.first().ok_or(ENODEV)?;
         let request = Invalidate::new(raw, &first.capabilities())?;
 
         if let Some(id) = request.device {
             self.routes.stage_of(id).ok_or(ENOENT)?;
         }
-        if !first.nests() {
-            return match request.caches.iotlb {
-                true => self.refresh_shadows(request.tag, request.range().map(|range| range.iovas)),
-                false => Ok(()),
-            };
+        Ok(request)
+    }
+
+    /// As a whole if there is one second stage; otherwise one by one.
+    fn invalidate_requests(
+        &self,
+        stages: &[Arc<Stage<B>>],
+        requests: &[Invalidate],
+    ) -> Result<(), Failed> {
+        if stages.iter().any(|stage| !stage.nests()) {
+            return each(requests, |request| self.refresh_for(request));
         }
+        if let [stage] = stages {
+            return self.invalidate_stage(stage, requests);
+        }
+        each(requests, |request| {
+            stages.iter().try_for_each(|stage| {
+                self.invalidate_stage(stage, core::slice::from_ref(request))
+                    .map_err(|failed| failed.error)
+            })
+        })
+    }
+
+    /// Brings the shadows up to date.
+    fn refresh_for(&self, request: &Invalidate) -> Result {
+        if request.caches.iotlb {
+            self.refresh_shadows(request.tag, request.range().map(|range| range.iovas))?;
+        }
+        user::pause()
+    }
+
+    /// Carries out what `requests` mean for one second stage.
+    fn invalidate_stage(
+        &self,
+        stage: &Arc<Stage<B>>,
+        requests: &[Invalidate],
+    ) -> Result<(), Failed> {
+        let failed = |error| Failed { done: 0, error };
+        let guest = stage.guest().map_err(failed)?;
+        let devices = self.routes.on(stage);
+        let mut all = KVec::new();
+        // How many there are up to the end of each request.
+        let mut ends = KVec::new();
+
+        for request in requests {
+            self.add(stage, request, &mut all)
+                .and_then(|()| Ok(ends.push(all.len(), GFP_KERNEL)?))
+                .map_err(failed)?;
+        }
+        let mut from = 0;
+
+        while let Err(Failed { done, error }) = B::invalidate_any(guest, &all[from..], &devices) {
+            let at = from + done;
+            let gone = all
+                .get(at)
+                .and_then(|what| what.device())
+                .is_some_and(|id| self.routes.stage_of(id).is_none());
+
+            // Unbound meanwhile, and nothing is cached any more.
+            if error != EIO || !gone {
+                return Err(Failed {
+                    done: ends.iter().filter(|end| **end <= at).count(),
+                    error,
+                });
+            }
+            from = at + 1;
+        }
+        Ok(())
+    }
+
+    /// Adds to `all` what a request means for one second stage.
+    fn add(
+        &self,
+        stage: &Arc<Stage<B>>,
+        request: &Invalidate,
+        all: &mut KVec<Invalidation>,
+    ) -> Result {
+        let named = |id: &u64| request.device.is_none_or(|device| device == *id);
+        let ids = match request.caches.pasid || request.caches.device {
+            true => self.routes.ids(stage)?,
+            false => KVec::new(),
+        };
+
         if request.caches.pasid {
-            self.on_devices(stages, &request, |device| Invalidation::PasidEntries {
-                device,
-                pasid: request.pasid,
-                leaf: request.leaf,
-            })?;
+            for &device in ids.iter().filter(|id| named(id)) {
+                let what = Invalidation::PasidEntries {
+                    device,
+                    pasid: request.pasid,
+                    leaf: request.leaf,
+                };
+
+                all.push(what, GFP_KERNEL)?;
+            }
         }
         if request.caches.iotlb {
             let what = Invalidation::Translations {
@@ -138,39 +243,17 @@ impl<B: Abi> Container<B> {
                 range: request.range(),
             };
 
-            for stage in stages {
-                B::invalidate_any(stage.guest()?, &what, &self.routes.on(stage))?;
-            }
+            all.push(what, GFP_KERNEL)?;
         }
         if request.caches.device {
-            self.on_devices(stages, &request, |device| Invalidation::DeviceCache {
-                device,
-                pasid: request.pasid,
-                range: request.range(),
-            })?;
-        }
-        Ok(())
-    }
+            for &device in ids.iter().filter(|id| named(id)) {
+                let what = Invalidation::DeviceCache {
+                    device,
+                    pasid: request.pasid,
+                    range: request.range(),
+                };
 
-    /// Carries out what `what` makes of each device that is meant.
-    fn on_devices(
-        &self,
-        stages: &[Arc<Stage<B>>],
-        request: &Invalidate,
-        what: impl Fn(u64) -> Invalidation,
-    ) -> Result {
-        if let Some(id) = request.device {
-            let stage = self.routes.stage_of(id).ok_or(ENOENT)?;
-
-            return B::invalidate_any(stage.guest()?, &what(id), &self.routes.on(&stage));
-        }
-        for stage in stages {
-            for id in self.routes.ids(stage)? {
-                match B::invalidate_any(stage.guest()?, &what(id), &self.routes.on(stage)) {
-                    // Unbound meanwhile, and nothing is cached any more.
-                    Err(e) if e == EIO && self.routes.stage_of(id).is_none() => (),
-                    result => result?,
-                }
+                all.push(what, GFP_KERNEL)?;
             }
         }
         Ok(())
@@ -218,11 +301,7 @@ impl<B: Abi> Container<B> {
 
             return B::invalidate(guest, commands, &self.routes.on(stage));
         }
-        for (done, command) in commands.iter().enumerate() {
-            self.invalidate_one(stages, command)
-                .map_err(|error| Failed { done, error })?;
-        }
-        Ok(())
+        each(commands, |command| self.invalidate_one(stages, command))
     }
 
     fn invalidate_one(&self, stages: &[Arc<Stage<B>>], command: &B::Command) -> Result {
@@ -242,6 +321,19 @@ impl<B: Abi> Container<B> {
         }
         Ok(())
     }
+}
+
+/// Runs `f` on one after the other, until it fails.
+fn each<T>(all: &[T], mut f: impl FnMut(&T) -> Result) -> Result<(), Failed> {
+    all.iter()
+        .enumerate()
+        .try_for_each(|(done, one)| f(one).map_err(|error| Failed { done, error }))
+}
+
+/// Whether all hardware takes the guest's own commands. What is shadowed has nothing that those are
+/// about.
+fn takes_commands<B: Abi>(stages: &[Arc<Stage<B>>]) -> bool {
+    stages.iter().all(|stage| stage.capabilities().commands)
 }
 
 impl Invalidate {

@@ -56,8 +56,10 @@ pub(super) fn ioctl<B: Abi>(this: &Container<B>, number: u32, arg: usize) -> Res
             no_flags(raw.flags | raw.reserved)?;
             return this.events.open(raw.depth);
         }
-        // For hardware that walks no tables of guests'.
-        cmd::BIND_GUEST_PGTBL | cmd::UNBIND_GUEST_PGTBL if !this.shadows() => Err(EOPNOTSUPP),
+        // For guests that have no PASID tables.
+        cmd::BIND_GUEST_PGTBL | cmd::UNBIND_GUEST_PGTBL if !this.takes_page_tables() => {
+            Err(EOPNOTSUPP)
+        }
         cmd::BIND_GUEST_PGTBL => bind_page_table(this, arg),
         cmd::UNBIND_GUEST_PGTBL => {
             let raw: bindings::vfio_nested_bind_guest_pgtbl = user::read(arg)?;

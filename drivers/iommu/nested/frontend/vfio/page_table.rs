@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Giving devices a page table of the guest's that software walks, and taking it away.
+//! Giving devices a page table of the guest's, where it is the host that has the tables which lead
+//! there, and taking it away.
 //!
-//! To the rest it is a first stage as any other, that is a [shadow](super::shadow).
+//! To the rest it is a first stage as any other: the table itself where hardware walks it, or else
+//! a [shadow](super::shadow).
 
 use super::{
     args::BindPageTable,
@@ -39,6 +41,37 @@ use kernel::{
 };
 
 impl<B: Abi> State<B> {
+    /// The first stage of a device that is to use `table`, or nothing. Adds it to `shadows` if it
+    /// is a shadow.
+    fn new_first(
+        &self,
+        group: usize,
+        ep: &Arc<Endpoint<B>>,
+        table: Option<&GuestTable>,
+        shadows: &mut KVec<Shadow<B>>,
+    ) -> Result<First<B>> {
+        let stage = self.groups[group].stage();
+
+        if !stage.nests() {
+            let shadow = self.new_shadow(group, ep, table, shadows)?;
+            let space = shadow.space().clone();
+
+            shadows.push(shadow, GFP_KERNEL)?;
+            return Ok(First::Shadow(space));
+        }
+        // It may have joined its group later.
+        if !B::nesting(ep) {
+            return Err(EOPNOTSUPP);
+        }
+        let Some(table) = table else {
+            return Ok(First::Blocked);
+        };
+        let table = B::make_first_stage(stage.guest()?, table)?;
+
+        self.check_table(&table)?;
+        Ok(First::Table(Arc::new(table, GFP_KERNEL_ACCOUNT)?))
+    }
+
     /// A shadow of `table` for a device, up to date, beside `others` that are not in use yet.
     fn new_shadow(
         &self,
@@ -106,14 +139,12 @@ impl<B: Abi> Container<B> {
             if id.is_some() && switches.iter().any(|other: &Switch<B>| other.id() == id) {
                 return Err(EEXIST);
             }
-            let shadow = state.new_shadow(group, &ep, request.table.as_ref(), &shadows)?;
             let to = Bound {
                 ep: ep.clone(),
-                first: First::Shadow(shadow.space().clone()),
+                first: state.new_first(group, &ep, request.table.as_ref(), &mut shadows)?,
                 id,
             };
 
-            shadows.push(shadow, GFP_KERNEL)?;
             switches.push(
                 Switch {
                     group,

@@ -111,6 +111,11 @@ impl<B: Backend> Stage<B> {
         self.guest.is_some()
     }
 
+    /// Whether a guest has page tables only, and not the tables that lead to them.
+    pub(super) fn takes_page_tables(&self) -> bool {
+        !self.nests() || B::HOST_PASID_TABLES
+    }
+
     /// The guest context.
     ///
     /// # Errors

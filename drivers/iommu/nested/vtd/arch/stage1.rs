@@ -49,8 +49,10 @@ pub(crate) enum BadStage1 {
     Unsupported,
     /// The address width is neither 48 nor, with tables of five levels, 57.
     Width,
-    /// The table is not aligned to a page, or beyond what the second stage translates.
-    Address,
+    /// The table is not aligned to a page.
+    Alignment,
+    /// The table is beyond what the second stage translates.
+    Range,
 }
 
 /// A guest's first-stage table that was found to be sound.
@@ -82,8 +84,11 @@ impl Stage1 {
             57 if features.five_levels => true,
             _ => return Err(BadStage1::Width),
         };
-        if raw.table & PAGE_MASK != 0 || gpa_bits < u64::BITS && raw.table >> gpa_bits != 0 {
-            return Err(BadStage1::Address);
+        if raw.table & PAGE_MASK != 0 {
+            return Err(BadStage1::Alignment);
+        }
+        if gpa_bits < u64::BITS && raw.table >> gpa_bits != 0 {
+            return Err(BadStage1::Range);
         }
         Ok(Stage1 {
             table: raw.table,

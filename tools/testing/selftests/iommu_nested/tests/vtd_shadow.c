@@ -114,6 +114,15 @@ TEST_F(vtd_shadow, info)
 			  VFIO_NESTED_OP_CACHE_INVALIDATE |
 			  VFIO_NESTED_OP_EVENT_FD), cap->ops);
 	EXPECT_EQ((__u32)VFIO_NESTED_MODEL_INTEL_VTD, cap->model);
+	/* What a unit has that walks the guest's tables itself */
+	EXPECT_TRUE(!!(cap->flags & VFIO_NESTED_INFO_INV_GENERIC));
+	EXPECT_EQ(0U, cap->flags & (VFIO_NESTED_INFO_INV_MODEL |
+				    VFIO_NESTED_INFO_DEV_IOTLB |
+				    VFIO_NESTED_INFO_STALL |
+				    VFIO_NESTED_INFO_HW_ACCESS |
+				    VFIO_NESTED_INFO_HW_DIRTY));
+	EXPECT_EQ(0, cap->pasid_bits);
+	EXPECT_EQ(0ULL, cap->msi_size);
 	EXPECT_EQ(KIB(4), cap->granules);
 	EXPECT_EQ(KIB(4) | MIB(2) | MIB(1024), cap->pgsizes);
 	EXPECT_LE(38U, cap->input_bits);
@@ -276,6 +285,95 @@ TEST_F(vtd_shadow, interrupts)
 		TH_LOG("%s", #change);					\
 	}								\
 } while (0)
+
+/* Many at once, of which one is wrong: those before it are done, and counted. */
+TEST_F(vtd_shadow, batches)
+{
+	enum { NUM = 40, BAD = 25 };
+	struct vfio_nested_inv inv[NUM];
+	struct host *host = &self->host;
+	__u32 num, i;
+
+	BIND();
+	for (i = 0; i < NUM; i++) {
+		ENTRY(IOVA + i * GUEST_PAGE, 0) = GPA(PAGE_C) | FL_PAGE;
+		inv[i] = (struct vfio_nested_inv){
+			.caches = VFIO_NESTED_INV_IOTLB,
+			.granularity = VFIO_NESTED_INV_GRANU_ADDR,
+			.addr = IOVA + i * GUEST_PAGE,
+			.granule_size = GUEST_PAGE,
+			.granule_count = 1,
+		};
+	}
+	inv[BAD].reserved = 1;
+	num = NUM;
+	EXPECT_EQ(-EINVAL, vfio_invalidate(host->fd, inv, &num));
+	EXPECT_EQ((__u32)BAD, num);
+	EXPECT_EQ(PAGE_C, HITS(IOVA));
+	EXPECT_EQ(PAGE_C, HITS(IOVA + (BAD - 1) * GUEST_PAGE));
+	EXPECT_EQ(NOWHERE, HITS(IOVA + BAD * GUEST_PAGE));
+	EXPECT_EQ(NOWHERE, HITS(IOVA + (NUM - 1) * GUEST_PAGE));
+
+	/* A device that nobody has */
+	inv[BAD].reserved = 0;
+	inv[BAD].flags = VFIO_NESTED_INV_HAS_DEVICE;
+	inv[BAD].device_id = 0xbeef;
+	num = NUM;
+	EXPECT_EQ(-ENOENT, vfio_invalidate(host->fd, inv, &num));
+	EXPECT_EQ((__u32)BAD, num);
+
+	inv[BAD].flags = 0;
+	inv[BAD].device_id = 0;
+	num = NUM;
+	EXPECT_EQ(0, vfio_invalidate(host->fd, inv, &num));
+	EXPECT_EQ((__u32)NUM, num);
+	EXPECT_EQ(PAGE_C, HITS(IOVA + BAD * GUEST_PAGE));
+	EXPECT_EQ(PAGE_C, HITS(IOVA + (NUM - 1) * GUEST_PAGE));
+}
+
+/* No unit or device of the machine has PASIDs, nests, or translates interrupts. */
+TEST_F(vtd_shadow, ops_of_other_hardware)
+{
+	struct vfio_nested_cache_invalidate inv = {
+		.model = VFIO_NESTED_MODEL_INTEL_VTD,
+		.entry_size = 32,
+	};
+	struct vfio_nested_bind_pasid_table table = {
+		.target = device_of(self->edu),
+		.model = VFIO_NESTED_MODEL_INTEL_VTD,
+		.base = guest_gpa(&self->host.ram, self->root),
+	};
+	struct vfio_nested_bind_guest_pgtbl pgtbl = {
+		.argsz = sizeof(pgtbl),
+		.target = device_of(self->edu),
+		.pasid = 1,
+	};
+	struct vfio_nested_pasid pasid = {
+		.argsz = sizeof(pasid),
+		.min = 1,
+		.max = 1,
+	};
+	int fd = self->host.fd;
+
+	EXPECT_EQ(-EOPNOTSUPP, vfio_ioctl(fd, VFIO_NESTED_PASID_ALLOC, &pasid));
+	pasid = (struct vfio_nested_pasid){
+		.argsz = sizeof(pasid),
+		.pasid = 1,
+	};
+	EXPECT_EQ(-EOPNOTSUPP, vfio_ioctl(fd, VFIO_NESTED_PASID_FREE, &pasid));
+	EXPECT_EQ(-EOPNOTSUPP, vfio_ioctl(fd, VFIO_NESTED_UNBIND_GUEST_PGTBL,
+					  &pgtbl));
+	pgtbl = fl_bind(&self->host, self->root);
+	pgtbl.flags = 0;
+	pgtbl.pasid = 1;
+	EXPECT_EQ(-EOPNOTSUPP, vfio_bind_pgtbl(fd, &pgtbl));
+	EXPECT_EQ(-EOPNOTSUPP, vfio_bind(fd, &table));
+	EXPECT_EQ(-EOPNOTSUPP, vfio_unbind(fd, device_of(self->edu)));
+	EXPECT_EQ(-EOPNOTSUPP, vfio_bind_msi(fd, group_of(self->edu), IOVA,
+					     FREE_GPA, GUEST_PAGE));
+	EXPECT_EQ(-EOPNOTSUPP, vfio_invalidate_raw(fd, &inv));
+	EXPECT_EQ(PAGE_A, HITS(GPA(PAGE_A)));
+}
 
 TEST_F(vtd_shadow, refusals)
 {

@@ -15,6 +15,7 @@ use crate::vtd::{
         Source, //
     },
     engine::Engine,
+    flush::Change,
     guest,
     hw::Memory,
     model::{
@@ -287,8 +288,9 @@ impl<'h> Guest<'h> {
 
     /// The guest's own invalidation, as it comes from user space.
     fn invalidate(&self, address: u64, pages: u64, flags: u64) -> Result {
-        self.guest
-            .invalidate(&[address, pages, flags].map(u64::to_le))?;
+        let change = guest::change(&[address, pages, flags].map(u64::to_le))?;
+
+        self.guest.targets().invalidate_all(change.as_slice())?;
         self.parent.host.check();
         Ok(())
     }
@@ -318,6 +320,29 @@ impl<'h> Guest<'h> {
         self.guest
             .targets()
             .invalidate(Some(pasid), Some(block), true)?;
+        self.parent.host.check();
+        Ok(())
+    }
+
+    /// The guest unmaps pages, and then says so of one after the other in one call: of each PASID
+    /// that there is.
+    pub(super) fn unmap_all(&self, addresses: &[u64], pasids: &[u32]) -> Result {
+        let mut changes = KVec::new();
+
+        for &address in addresses {
+            self.tree.borrow().clear(address, 1);
+            for &pasid in pasids {
+                let change = Change {
+                    device: None,
+                    pasid: Some(pasid),
+                    block: Some(Block::around(address, address)),
+                    leaf: true,
+                };
+
+                changes.push(change, GFP_KERNEL)?;
+            }
+        }
+        self.guest.targets().invalidate_all(&changes)?;
         self.parent.host.check();
         Ok(())
     }

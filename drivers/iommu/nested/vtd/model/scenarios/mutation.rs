@@ -173,7 +173,7 @@ fn missed(kind: Kind) -> Result<bool> {
     Ok(found != 0 && unmissed.is_empty())
 }
 
-const SCENARIOS: [Scenario; 23] = [
+const SCENARIOS: [Scenario; 25] = [
     Scenario::new("takeover", take_over).cold(),
     Scenario::new("unmap first", |host| {
         unmap(host, Purpose::FirstStage, false)
@@ -196,6 +196,8 @@ const SCENARIOS: [Scenario; 23] = [
     Scenario::new("guest, ats", |host| guest(host, true)),
     Scenario::new("pasid of a guest", |host| pasid_of_guest(host, false)),
     Scenario::new("pasid of a guest, ats", |host| pasid_of_guest(host, true)),
+    Scenario::new("batch", |host| batch(host, false)),
+    Scenario::new("batch, ats", |host| batch(host, true)),
     Scenario::new("reuse first", |host| reuse(host, Purpose::FirstStage)),
     Scenario::new("reuse second", |host| reuse(host, Purpose::SecondStage)),
     Scenario::new("reuse parent", |host| reuse(host, Purpose::NestParent)),
@@ -377,6 +379,28 @@ fn pasid_of_guest(host: &Host, ats: bool) -> Result {
         guest.unmap_for(address, pasid.unwrap_or(OWN))?;
         device.attach(pasid, Attachment::Blocked)?;
     }
+    device.release()
+}
+
+/// A guest that unmaps pages, and invalidates them together.
+fn batch(host: &Host, ats: bool) -> Result {
+    let space = Space::new(host, Purpose::NestParent)?;
+    let guest = Guest::new(&space)?;
+    let device = Device::new(host, RID, ats)?;
+    let page = host.data()?;
+
+    space.map(GPA, page.address(), 1)?;
+    for address in [IOVA, NEAR] {
+        guest.map(address, GPA)?;
+        for pasid in [None, PASID] {
+            host.watch(RID, pasid, address, true)?;
+        }
+    }
+    for pasid in [None, PASID] {
+        device.attach(pasid, guest.to())?;
+    }
+    guest.unmap_all(&[IOVA, NEAR], &[OWN, PASID.unwrap_or(OWN)])?;
+    guest.map(IOVA, GPA)?;
     device.release()
 }
 

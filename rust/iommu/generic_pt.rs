@@ -7,6 +7,9 @@
 //!
 //! C header: [`include/linux/generic_pt/iommu.h`](srctree/include/linux/generic_pt/iommu.h)
 
+#[cfg(CONFIG_KUNIT = "y")]
+pub mod unattached;
+
 use super::{
     bindings,
     domain::{
@@ -70,7 +73,9 @@ pub struct Config {
     pub pgsizes: usize,
     /// [`Paging::sync_map`] is to be called after mapping.
     pub sync_map: bool,
-    /// [`Paging::set_dirty_tracking`] can be called. Only for [`Format::Vtdss`].
+    /// [`Paging::set_dirty_tracking`] can be called. Only for [`Format::Vtdss`], with
+    /// [`Self::coherent_walk`]. What was recorded is taken out of the table without the driver, and
+    /// comes to [`Paging::sync`] as what was unmapped does.
     pub dirty: bool,
 }
 
@@ -88,6 +93,7 @@ impl Config {
         }
         match self.format {
             Format::X86_64 if self.no_read_only || self.dirty => return Err(EOPNOTSUPP),
+            Format::Vtdss if self.dirty && !self.coherent_walk => return Err(EOPNOTSUPP),
             Format::X86_64 => features |= 1 << bindings::pt_features_PT_FEAT_SIGN_EXTEND,
             Format::Vtdss if self.no_read_only => {
                 features |= 1 << bindings::PT_FEAT_VTDSS_FORCE_WRITEABLE;

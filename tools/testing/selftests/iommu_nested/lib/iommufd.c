@@ -120,6 +120,32 @@ int iommufd_hwpt_alloc(int fd, __u32 dev, __u32 pt, __u32 flags, __u32 *hwpt)
 				       NULL, 0, hwpt);
 }
 
+int iommufd_set_dirty_tracking(int fd, __u32 hwpt, __u32 flags)
+{
+	struct iommu_hwpt_set_dirty_tracking cmd = {
+		.size = sizeof(cmd),
+		.flags = flags,
+		.hwpt_id = hwpt,
+	};
+
+	return do_ioctl(fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &cmd);
+}
+
+int iommufd_get_dirty_bitmap(int fd, __u32 hwpt, __u64 iova, __u64 len,
+			     __u64 page_size, __u64 *bitmap)
+{
+	struct iommu_hwpt_get_dirty_bitmap cmd = {
+		.size = sizeof(cmd),
+		.hwpt_id = hwpt,
+		.iova = iova,
+		.length = len,
+		.page_size = page_size,
+		.data = (uintptr_t)bitmap,
+	};
+
+	return do_ioctl(fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd);
+}
+
 int iommufd_viommu_alloc(int fd, __u32 dev, __u32 hwpt, __u32 type,
 			 __u32 *viommu)
 {

@@ -37,6 +37,12 @@ int iommufd_hwpt_alloc_data(int fd, __u32 dev, __u32 pt, __u32 flags,
 			    __u32 type, const void *data, __u32 len,
 			    __u32 *hwpt);
 
+/** iommufd_set_dirty_tracking() - @flags: of enum iommufd_hwpt_set_dirty_tracking_flags */
+int iommufd_set_dirty_tracking(int fd, __u32 hwpt, __u32 flags);
+/** iommufd_get_dirty_bitmap() - reads and clears, a bit of @bitmap for each page */
+int iommufd_get_dirty_bitmap(int fd, __u32 hwpt, __u64 iova, __u64 len,
+			     __u64 page_size, __u64 *bitmap);
+
 int iommufd_viommu_alloc(int fd, __u32 dev, __u32 hwpt, __u32 type,
 			 __u32 *viommu);
 int iommufd_vdevice_alloc(int fd, __u32 viommu, __u32 dev, __u64 virt_id,

@@ -41,6 +41,36 @@ TEST_F(host, hwpt_flags)
 		}
 }
 
+/* Writes are tracked by a unit that can, in what was made for that. */
+TEST_F(host, dirty_tracking)
+{
+	const __u32 parent = IOMMU_HWPT_ALLOC_NEST_PARENT;
+	const __u32 dirty = IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	struct host *host = &self->host;
+	struct vtd_unit unit;
+	__u64 bitmap = 0;
+	__u32 hwpt;
+	int can;
+
+	ASSERT_EQ(0, vtd_read(&unit));
+	can = ECAP_SLADS(unit.ecap) ? 0 : -EOPNOTSUPP;
+	EXPECT_EQ(can, hwpt_flags(host, dirty));
+	EXPECT_EQ(can, hwpt_flags(host, dirty | IOMMU_HWPT_ALLOC_PASID));
+	EXPECT_EQ(ECAP_NEST(unit.ecap) ? can : -EOPNOTSUPP,
+		  hwpt_flags(host, dirty | parent));
+
+	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, host->edu[0].dev, host->ioas,
+					0, &hwpt));
+	EXPECT_EQ(-EOPNOTSUPP,
+		  iommufd_set_dirty_tracking(host->fd, hwpt,
+					     IOMMU_HWPT_DIRTY_TRACKING_ENABLE));
+	EXPECT_EQ(-EOPNOTSUPP,
+		  iommufd_get_dirty_bitmap(host->fd, hwpt,
+					   page_gpa(host, PAGE_A), 4096, 4096,
+					   &bitmap));
+	EXPECT_EQ(0, iommufd_destroy(host->fd, hwpt));
+}
+
 /* Where nothing nests nobody gets a nested page table, nor a vIOMMU. */
 TEST_F(host, nesting_is_refused)
 {

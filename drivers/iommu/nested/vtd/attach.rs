@@ -261,6 +261,17 @@ impl<M: Machine> Source<M> {
         M::engine(&self.unit)
     }
 
+    fn place(&self, pasid: u32) -> Place<'_, Engine<M>> {
+        let engine = self.engine();
+
+        Place {
+            unit: engine,
+            features: &engine.features,
+            device_tlb: self.device_tlb,
+            pasid,
+        }
+    }
+
     /// The unit.
     pub(crate) fn unit(&self) -> &Arc<M::Unit> {
         &self.unit
@@ -462,6 +473,30 @@ impl<M: Machine> Traffic<'_, M> {
         let _ = self.source.write_contexts(&ContextEntry::blocked());
     }
 
+    /// Writes the entries that lead to a domain again, which wants them different now. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`] and others: the unit does not do what it is told. The entries in memory are the
+    ///   new ones.
+    fn rewrite(&mut self, domain: &Space<M>) -> Result {
+        let source = self.source;
+        let State { table, attached } = &mut *self.state;
+        let mut status = Ok(());
+
+        for (pasid, attached) in attached.iter() {
+            let there = attached.to.domain();
+
+            if there.is_some_and(|there| core::ptr::eq(there, domain)) {
+                let tag = attached.tag(*pasid);
+                let entry = attached.entry(source.engine());
+
+                status = status.and(source.place(*pasid).switch(table, &entry, tag, tag));
+            }
+        }
+        status
+    }
+
     fn switch(&mut self, pasid: u32, to: Attachment<M>) -> Result {
         let source = self.source;
         let engine = source.engine();
@@ -477,12 +512,7 @@ impl<M: Machine> Traffic<'_, M> {
             }
         }
         let new = old.next(to)?;
-        let place = Place {
-            unit: engine,
-            features: &engine.features,
-            device_tlb: source.device_tlb,
-            pasid,
-        };
+        let place = source.place(pasid);
         let (from, to) = (old.tag(pasid), new.tag(pasid));
 
         // Blocking can't fail for want of memory.
@@ -511,4 +541,38 @@ impl<M: Machine> Traffic<'_, M> {
         }
         result
     }
+}
+
+/// Has a unit record in a second stage which pages devices write to, or no longer. What is made
+/// clean there is to be invalidated.
+///
+/// `sources` are all devices of the unit, and stay that while this runs, which it does once at a
+/// time. May sleep.
+///
+/// # Errors
+///
+/// - [`EIO`] and others: the unit does not do what it is told, and may record or not. Nothing else
+///   has changed.
+pub(crate) fn track<'a, M: Machine + 'a>(
+    domain: &Space<M>,
+    on: bool,
+    sources: impl Iterator<Item = &'a Source<M>> + Clone,
+) -> Result {
+    if domain.is_tracked() == on {
+        return Ok(());
+    }
+    // Who attaches it from here on does that by a new entry.
+    domain.set_tracked(on);
+
+    let result = sources
+        .clone()
+        .try_for_each(|source| source.lock().rewrite(domain));
+
+    if result.is_err() {
+        domain.set_tracked(!on);
+        for source in sources {
+            let _ = source.lock().rewrite(domain);
+        }
+    }
+    result
 }

@@ -5,6 +5,7 @@
 
 use super::{
     arch::range::Block,
+    attach,
     space::{
         Purpose,
         Space, //
@@ -30,14 +31,18 @@ use kernel::{
 pub(crate) type Domain = Space<Vtd>;
 
 impl Domain {
-    /// An empty domain for a device's unit.
+    /// An empty domain for a device's unit. With `dirty`, what devices write to can be tracked.
     ///
     /// # Errors
     ///
-    /// - [`EOPNOTSUPP`]: the unit has no such stage.
+    /// - [`EOPNOTSUPP`]: the unit has no such stage, or can't track in it.
     /// - [`ENOSPC`]: all DIDs are in use.
     /// - [`ENOMEM`]
-    pub(crate) fn create(ep: &Endpoint<Vtd>, purpose: Purpose) -> Result<NewPaging<Vtd>> {
+    pub(crate) fn create(
+        ep: &Endpoint<Vtd>,
+        purpose: Purpose,
+        dirty: bool,
+    ) -> Result<NewPaging<Vtd>> {
         let unit = ep.iommu();
         let features = &unit.features;
         let (present, format, shape, pgsizes) = match purpose {
@@ -55,7 +60,7 @@ impl Domain {
             ),
         };
 
-        if !present {
+        if !present || (dirty && !features.dirty) {
             return Err(EOPNOTSUPP);
         }
         let config = Config {
@@ -67,7 +72,7 @@ impl Domain {
             coherent_walk: features.walk_coherent,
             no_read_only: purpose == Purpose::NestParent && unit.read_only_errs,
             sync_map: features.caching_mode || features.write_buffer,
-            dirty: false,
+            dirty,
         };
 
         NewPaging::generic(ep, &config, |root| {
@@ -116,5 +121,11 @@ impl Paging for Domain {
     /// A first stage's PASID entries do so anyhow, the entries of a second stage from now on.
     fn enforce_cache_coherency(&self) -> bool {
         self.unit().features.snoop_control
+    }
+
+    fn set_dirty_tracking(&self, on: bool) -> Result {
+        let devices = self.unit().devices.lock();
+
+        attach::track(self, on, devices.iter().map(|ep| ep.source()))
     }
 }

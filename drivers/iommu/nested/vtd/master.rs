@@ -140,6 +140,11 @@ impl Master {
         self.source.unit().assign_faults(self.rid(), None, None);
     }
 
+    /// Where its traffic comes from.
+    pub(crate) fn source(&self) -> &Source<Vtd> {
+        &self.source
+    }
+
     /// The requester ID of the device itself.
     pub(crate) fn rid(&self) -> u16 {
         self.source.rid()

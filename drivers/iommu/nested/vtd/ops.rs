@@ -111,7 +111,8 @@ impl Driver for Vtd {
             Capability::CacheCoherency | Capability::DeferredFlush => true,
             Capability::EnforceCacheCoherency => features.snoop_control,
             Capability::PciAts => ep.ats_capable(),
-            Capability::DirtyTracking | Capability::NoExec | Capability::PreBootProtection => false,
+            Capability::DirtyTracking => features.dirty,
+            Capability::NoExec | Capability::PreBootProtection => false,
         }
     }
 
@@ -137,19 +138,22 @@ impl Driver for Vtd {
         user: Option<UserData<'_>>,
     ) -> Result<NewPaging<Self>> {
         const NEST_PARENT: u32 = bindings::iommufd_hwpt_alloc_flags_IOMMU_HWPT_ALLOC_NEST_PARENT;
+        const DIRTY: u32 = bindings::iommufd_hwpt_alloc_flags_IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
         const PASID: u32 = bindings::iommufd_hwpt_alloc_flags_IOMMU_HWPT_ALLOC_PASID;
 
         if user.is_some() {
             return Err(EOPNOTSUPP);
         }
-        match flags & !PASID {
-            0 => match ep.iommu().features.first_stage {
-                true => Domain::create(ep, Purpose::FirstStage),
-                false => Domain::create(ep, Purpose::SecondStage),
-            },
-            NEST_PARENT => Domain::create(ep, Purpose::NestParent),
-            _ => Err(EOPNOTSUPP),
-        }
+        let dirty = flags & DIRTY != 0;
+        let purpose = match flags & !(DIRTY | PASID) {
+            // Only the second stage can be tracked.
+            0 if ep.iommu().features.first_stage && !dirty => Purpose::FirstStage,
+            0 => Purpose::SecondStage,
+            NEST_PARENT => Purpose::NestParent,
+            _ => return Err(EOPNOTSUPP),
+        };
+
+        Domain::create(ep, purpose, dirty)
     }
 
     fn attach(ep: &Endpoint<Self>, target: Target<'_, Self>) -> Result {

@@ -14,8 +14,12 @@ use super::{
     targets::Targets, //
 };
 use kernel::{
+    new_mutex,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        Arc,
+        Mutex, //
+    },
 };
 
 /// What a domain is for.
@@ -70,6 +74,9 @@ pub(crate) struct Space<M: Machine> {
     levels: u32,
     /// That its own translations are cached by. Users of a nesting parent have their own.
     did: Option<OwnedDid<M>>,
+    /// The unit is to record in the table which pages devices write to.
+    #[pin]
+    tracked: Mutex<bool>,
     #[pin]
     targets: Targets<M>,
 }
@@ -96,6 +103,7 @@ impl<M: Machine> Space<M> {
                 Purpose::NestParent => None,
                 _ => Some(OwnedDid::new(&unit)?),
             },
+            tracked <- new_mutex!(false, "Space::tracked"),
             targets <- Targets::new(&unit),
         }? Error)
     }
@@ -135,7 +143,17 @@ impl<M: Machine> Space<M> {
         self.did.as_ref().map_or(0, OwnedDid::get)
     }
 
-    /// The PASID entry of a device that uses it alone.
+    /// Whether the unit is to record in the table which pages devices write to. May sleep.
+    pub(super) fn is_tracked(&self) -> bool {
+        *self.tracked.lock()
+    }
+
+    /// Says so, or not, in entries that are made from now on. May sleep.
+    pub(super) fn set_tracked(&self, on: bool) {
+        *self.tracked.lock() = on;
+    }
+
+    /// The PASID entry of a device that uses it alone. May sleep.
     pub(crate) fn entry(&self, did: u16) -> PasidEntry {
         match self.purpose {
             Purpose::FirstStage => PasidEntry::first_stage(&self.first_stage(), did),
@@ -157,7 +175,7 @@ impl<M: Machine> Space<M> {
         }
     }
 
-    /// The second stage's part of a PASID entry.
+    /// The second stage's part of a PASID entry. May sleep.
     pub(crate) fn second_stage(&self) -> SecondStage {
         let features = &self.engine().features;
 
@@ -165,7 +183,7 @@ impl<M: Machine> Space<M> {
             table: self.table,
             // CAST: 1 for 3 levels, and so on.
             aw: (self.levels - 2) as u8,
-            dirty: false,
+            dirty: self.is_tracked(),
             // Each entry of the table says it if it has to be so.
             page_snoop: false,
             walk_snoop: features.walk_coherent,

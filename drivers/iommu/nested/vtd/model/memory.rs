@@ -45,9 +45,19 @@ impl Frame {
     }
 }
 
+/// Memory that is not the model's.
+pub(crate) trait Outside {
+    /// The word at an address (HPA), if there is any.
+    fn read(&self, address: u64) -> Option<u64>;
+
+    /// Stores the word at an address (HPA), where it was read before.
+    fn write(&self, address: u64, value: u64);
+}
+
 /// All pages.
 pub(crate) struct Memory {
     frames: Shared<KVec<Arc<Frame>>>,
+    outside: Shared<Option<Arc<dyn Outside>>>,
     /// Accesses of the unit to pages that were freed.
     gone: Cell<u32>,
     /// How many pages there are left, if that is limited.
@@ -58,6 +68,7 @@ impl Memory {
     pub(crate) fn new() -> Self {
         Self {
             frames: Shared::new(KVec::new()),
+            outside: Shared::new(None),
             gone: Cell::new(0),
             left: Cell::new(None),
         }
@@ -66,6 +77,12 @@ impl Memory {
     /// Lets this many more pages be allocated. `None`: any number.
     pub(crate) fn limit(&self, pages: Option<u32>) {
         self.left.set(pages);
+    }
+
+    /// Lets the unit have other memory, too, where the model has none.
+    #[cfg(all(CONFIG_KUNIT = "y", CONFIG_X86_64))]
+    pub(crate) fn lend(&self, outside: Arc<dyn Outside>) {
+        *self.outside.borrow_mut() = Some(outside);
     }
 
     /// A zeroed page.
@@ -114,7 +131,14 @@ impl Memory {
 
     /// Whether there is a page at an address (HPA) that was not freed.
     pub(crate) fn is_live(&self, address: u64) -> bool {
-        self.frame(address).is_some_and(|frame| frame.live.get())
+        self.frame(address).map_or_else(
+            || self.read_outside(address).is_some(),
+            |frame| frame.live.get(),
+        )
+    }
+
+    fn read_outside(&self, address: u64) -> Option<u64> {
+        self.outside.borrow().as_ref()?.read(address)
     }
 
     /// How many pages are in use.
@@ -131,7 +155,9 @@ impl Memory {
 
     /// The unit's read of the word at an address (HPA). `None`: nothing is there.
     pub(crate) fn read(&self, address: u64) -> Option<u64> {
-        let frame = self.frame(address)?;
+        let Some(frame) = self.frame(address) else {
+            return self.read_outside(address);
+        };
 
         if !frame.live.get() {
             self.gone.set(self.gone.get() + 1);
@@ -143,9 +169,12 @@ impl Memory {
 
     /// The unit's write of the word at an address (HPA), where it has read before.
     pub(crate) fn write(&self, address: u64, value: u64) {
-        match self.frame(address) {
+        match (self.frame(address), &*self.outside.borrow()) {
             // CAST: Below 512.
-            Some(frame) if frame.live.get() => frame.store((address % 4096 / 8) as usize, value),
+            (Some(frame), _) if frame.live.get() => {
+                frame.store((address % 4096 / 8) as usize, value)
+            }
+            (None, Some(outside)) => outside.write(address, value),
             _ => self.gone.set(self.gone.get() + 1),
         }
     }

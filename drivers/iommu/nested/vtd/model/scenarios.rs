@@ -5,11 +5,14 @@
 
 mod failures;
 mod host;
+#[cfg(all(CONFIG_KUNIT = "y", CONFIG_X86_64))]
+mod library;
 mod mutation;
 mod queue;
 mod random;
 mod records;
 mod switches;
+mod tracking;
 
 use super::{
     faults::Reason,

@@ -11,6 +11,7 @@ use crate::vtd::{
         stage1::Stage1, //
     },
     attach::{
+        self,
         Attachment,
         Source, //
     },
@@ -156,6 +157,9 @@ fn size(level: u32) -> u64 {
     1 << (12 + 9 * (level - 1))
 }
 
+/// Dirty, in a leaf entry of a second stage.
+const DIRTY: u64 = 1 << 9;
+
 /// A domain that the host maps into.
 pub(super) struct Space<'h> {
     host: &'h Host,
@@ -232,6 +236,36 @@ impl<'h> Space<'h> {
     pub(super) fn rewrite(&self, address: u64, level: u32, entry: u64) -> Result {
         self.tree.borrow().set(address, level, entry);
         self.invalidate(None, false)?;
+        self.host.check();
+        Ok(())
+    }
+
+    /// Has writes tracked, or no longer. These are all devices.
+    pub(super) fn track(&self, on: bool, devices: &[Device<'h>]) -> Result {
+        attach::track(
+            &self.space,
+            on,
+            devices.iter().map(|device| &*device.source),
+        )?;
+        self.host.check();
+        Ok(())
+    }
+
+    /// Which of the pages from an address on were written to, a bit each.
+    pub(super) fn dirty(&self, address: u64, pages: u64) -> u64 {
+        (0..pages)
+            .filter(|i| self.entry(address + i * size(1), 1) & DIRTY != 0)
+            .fold(0, |all, i| all | 1 << i)
+    }
+
+    /// Makes them clean, all at once.
+    pub(super) fn clean(&self, address: u64, pages: u64) -> Result {
+        for page in (0..pages).map(|i| address + i * size(1)) {
+            let entry = self.entry(page, 1);
+
+            self.tree.borrow().set(page, 1, entry & !DIRTY);
+        }
+        self.invalidate(Some((address, pages * size(1))), true)?;
         self.host.check();
         Ok(())
     }
@@ -367,8 +401,8 @@ impl<'h> Guest<'h> {
 /// A device behind the unit.
 pub(super) struct Device<'h> {
     host: &'h Host,
-    rid: u16,
-    source: Arc<Source<Model>>,
+    pub(super) rid: u16,
+    pub(super) source: Arc<Source<Model>>,
 }
 
 impl<'h> Device<'h> {

@@ -14,6 +14,13 @@ use super::{
         Space,
         GUEST, //
     },
+    tracking::{
+        track,
+        untrack,
+        OF_DEVICE,
+        OF_PASID,
+        ON_PARENT, //
+    },
     *, //
 };
 use crate::vtd::{
@@ -173,7 +180,7 @@ fn missed(kind: Kind) -> Result<bool> {
     Ok(found != 0 && unmissed.is_empty())
 }
 
-const SCENARIOS: [Scenario; 25] = [
+const SCENARIOS: [Scenario; 33] = [
     Scenario::new("takeover", take_over).cold(),
     Scenario::new("unmap first", |host| {
         unmap(host, Purpose::FirstStage, false)
@@ -207,6 +214,15 @@ const SCENARIOS: [Scenario; 25] = [
     Scenario::new("release", release),
     Scenario::new("mute", mute).about(&[Kind::DeviceTlb, Kind::ContextDevice, Kind::TlbGlobal]),
     Scenario::new("caching", caching).on(&[Config::CACHING]),
+    Scenario::new("track", |host| track(host, &[OF_DEVICE], false)),
+    Scenario::new("track, ats", |host| track(host, &[OF_DEVICE], true)),
+    Scenario::new("track pasid", |host| track(host, &[OF_PASID], false)),
+    Scenario::new("track pasid, ats", |host| track(host, &[OF_PASID], true)),
+    Scenario::new("track parent", |host| track(host, &ON_PARENT, false)),
+    Scenario::new("track parent, ats", |host| track(host, &ON_PARENT, true)),
+    // What was cached before does no harm then.
+    Scenario::new("untrack", |host| untrack(host, &[OF_DEVICE])).about(&[Kind::Pasid]),
+    Scenario::new("untrack parent", |host| untrack(host, &ON_PARENT)).about(&[Kind::Pasid]),
 ];
 
 /// Somebody has used the unit before, and left all in its caches.

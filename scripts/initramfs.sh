@@ -26,25 +26,6 @@ x86_64)
 esac
 belongs "$variant" || die "initramfs.sh: $variant is not of ARCH=$ARCH"
 
-# A package of that architecture, without making the system it is fetched with
-# multi-arch.
-fetch_busybox() {
-	local state=$busybox.apt deb
-	rm -rf "$state"
-	mkdir -p "$state/lists/partial" "$state/archives/partial"
-	cd "$state"
-	local apt=(tools apt-get -o APT::Architecture="$debian_arch"
-		-o APT::Architectures="$debian_arch" -o APT::Sandbox::User=root
-		-o Dir::State="$state" -o Dir::State::status=/dev/null -o Dir::Cache="$state")
-	"${apt[@]}" update
-	"${apt[@]}" download busybox-static
-	deb=$(compgen -G '*.deb')
-	tools dpkg-deb -x "$deb" "$state/root"
-	install -m 755 "$(find "$state/root" -path '*/bin/busybox')" "$busybox.tmp"
-	rm -rf "$state"
-	mv "$busybox.tmp" "$busybox"
-}
-
 pack() {
 	rm -rf "$tree"
 	mkdir -p "$tree"/{bin,sbin,proc,sys,dev,tmp,tests,modules}
@@ -57,11 +38,7 @@ pack() {
 	mv "$output.tmp" "$output"
 }
 
-if [ ! -x "$busybox" ]; then
-	[ -z "$BUSYBOX" ] || die "BUSYBOX=$BUSYBOX is no program: give a static $ARCH one"
-	mkdir -p "$out"
-	step "busybox-$ARCH" "initramfs: fetch BusyBox for $ARCH" fetch_busybox
-fi
+"$root/scripts/busybox.sh"
 unless_fresh "initramfs-$variant" "$output" "$busybox" "$root/tools/testing/initramfs" \
 	"$out/selftests" "${modules[@]}"
 step "initramfs-$variant" "initramfs: pack for $variant" pack

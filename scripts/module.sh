@@ -1,13 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Builds iommu_nested.ko for ARCH out of tree, against KDIR= or the kernel of
-# build/ARCH/linux.
+# module.sh [VARIANT]: builds iommu_nested.ko out of tree, against the kernel of
+# build/VARIANT/linux. Without a variant, that called as ARCH, which KDIR= takes the
+# place of.
 
 . "$(dirname "$0")/lib.sh"
 
-kdir=${KDIR:-$out/linux}
+variant=${1-$ARCH}
+belongs "$variant" || die "the kernel $variant is not for ARCH=$ARCH"
+kdir=$build/$variant/linux
+[ "$variant" != "$ARCH" ] || kdir=${KDIR:-$kdir}
 config=$kdir/include/config/auto.conf
-output=$out/iommu_nested.ko
+output=$build/$variant/iommu_nested.ko
 
 # What the driver depends on and selects for ARCH, out of its own Kconfig: out of
 # tree nothing can select, so the kernel must already have it. Alternatives are in
@@ -41,14 +45,15 @@ check_kdir() {
 }
 
 compile() {
-	mkdir -p "$out/module"
-	kmake "$kdir" M="$root" MO="$out/module" modules
-	cp "$out/module/drivers/iommu/nested/iommu_nested.ko" "$output.tmp"
+	local dir=$build/$variant/module
+	mkdir -p "$dir"
+	kmake "$kdir" M="$root" MO="$dir" modules
+	cp "$dir/drivers/iommu/nested/iommu_nested.ko" "$output.tmp"
 	mv "$output.tmp" "$output"
 }
 
-unless_fresh "module-$ARCH" "$output" "$root/Kbuild" "$root/drivers" "$root/rust" "$root/include" \
+unless_fresh "module-$variant" "$output" "$root/Kbuild" "$root/drivers" "$root/rust" "$root/include" \
 	"=$kdir" "$config" "$kdir/Module.symvers" "$build/stamp/toolbox"
 check_kdir
-step "module-$ARCH" "module: iommu_nested.ko for $ARCH, out of tree" compile
+step "module-$variant" "module: iommu_nested.ko for $variant, out of tree" compile
 done_fresh

@@ -13,19 +13,16 @@
 # TRACE= is an event of QEMU's to be logged in build/log/NAME.trace.
 # The exit code is that of the suite.
 
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/machine.sh"
 
 name=$1 variant=$2 suite=$3
 shift 3
 kernel_log=$log/$name.kernel.log
 output=$log/$name.out
-edu=edu,dma_mask=0xffffffffffffffff
 mkdir -p "$log" "$results"
 belongs "$variant" || die "the machine $variant is not of ARCH=$ARCH"
 
-uart=ttyAMA
-[ "$ARCH" = arm64 ] || uart=ttyS
-command_line="console=${uart}1 loglevel=7 panic=-1 deferred_probe_timeout=60 nested.run=$suite"
+command_line="$machine_parameters nested.run=$suite"
 
 # shellcheck disable=SC2054 # the commas are QEMU's
 case $variant in
@@ -61,21 +58,16 @@ vm)
 	[ "${SMP:-1}" != 1 ] || [ "$suite" = shell ] ||
 		accel=(-accel tcg -icount "shift=$speed,sleep=off")
 	if [ "$ARCH" = x86_64 ]; then
-		machine=(-M q35,kernel-irqchip=off -cpu max -vga none
-			-device "intel-iommu,${VTD:-scalable-mode=on}")
-		# Without interrupt remapping a device's messages can be any interrupt.
-		command_line+=" iommufd.allow_unsafe_interrupts=1"
-		command_line+=" vfio_iommu_type1.allow_unsafe_interrupts=1"
-	else
+		machine=(-M "$board" -vga none -device "intel-iommu,${VTD:-$second_stage}")
+	elif [ -n "${STAGE-}" ]; then
 		# The machine's own SMMU has both stages, whatever -global says.
-		smmu=(-M virt,gic-version=3,iommu=smmuv3)
-		[ -z "${STAGE-}" ] ||
-			smmu=(-M virt,gic-version=3
-				-device "arm-smmuv3,primary-bus=pcie.0,stage=$STAGE")
-		machine=("${smmu[@]}" -cpu max,pauth-impdef=on)
+		machine=(-M virt,gic-version=3
+			-device "arm-smmuv3,primary-bus=pcie.0,stage=$STAGE")
+	else
+		machine=(-M "$board")
 	fi
 	machine+=(
-		"${accel[@]}" -smp "${SMP:-1}" -m "${MEM:-512}"
+		-cpu "$cpu" "${accel[@]}" -smp "${SMP:-1}" -m "${MEM:-512}"
 		-device "$edu,addr=4"
 		-device "$edu,addr=5"
 		-device "$edu,addr=6"

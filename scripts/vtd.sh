@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2034 # sourced: the variables are for the scripts
+# shellcheck shell=bash
 # What the suites of VT-d share.
 
 . "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
-
-second_stage=scalable-mode=on
-first_stage=scalable-mode=on,fsts=on,pasid-bits=20
+. "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 
 # selftests_on PROPERTY,... NAME ARGUMENT...: the selftests on such a remapping unit.
 # Each where it is of most use: four processors do more at once, and one jumps over

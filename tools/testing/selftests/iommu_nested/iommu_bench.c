@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the operations of nested translation cost, on whatever driver the SMMU
- * has. scripts/bench.sh runs it on two and compares.
+ * What operations on an IOMMU cost, on whatever driver it has. scripts/bench.sh
+ * runs it on two and compares.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +17,9 @@ int main(int argc, char **argv)
 		bench_count(argv[2]);
 	} else if (!strcmp(mode, "loop") && argc == 3) {
 		bench_loop(argv[2]);
-	} else if (!strcmp(mode, "contend") && argc == 3) {
-		bench_contend(atoi(argv[2]));
+	} else if (!strcmp(mode, "contend") && argc == 3 &&
+		   bench_hardware.contend) {
+		bench_hardware.contend(atoi(argv[2]));
 	} else {
 		fprintf(stderr, "usage: %s count [OPERATION]\n"
 				"       %s contend MILLISECONDS\n"

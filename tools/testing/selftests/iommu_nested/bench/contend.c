@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench.h"
+#include "smmuv3.h"
 
 #define MAX_THREADS	4
 #define MAX_SAMPLES	BIT(18)
@@ -39,6 +39,7 @@ static void pin_to(unsigned int cpu)
 static void *submit(void *arg)
 {
 	struct submitter *s = arg;
+	struct bench_own *own = s->bench.own;
 	__u64 now, before;
 
 	pin_to(s->cpu);
@@ -49,8 +50,8 @@ static void *submit(void *arg)
 		__u32 num = s->batch;
 
 		before = now;
-		s->rc = iommufd_invalidate(s->bench.fd, s->bench.viommu,
-					   s->bench.cmds, &num);
+		s->rc = iommufd_invalidate(s->bench.fd, own->viommu, own->cmds,
+					   &num);
 		now = bench_clock();
 		s->samples[s->num++] = now - before;
 	}

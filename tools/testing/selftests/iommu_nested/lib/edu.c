@@ -14,9 +14,6 @@
 #include "edu.h"
 #include "pci.h"
 
-#define EDU_VENDOR		0x1234
-#define EDU_DEVICE		0x11e8
-
 #define EDU_IRQ_RAISE		0x60
 #define EDU_IRQ_ACK		0x64
 #define EDU_DMA_SRC		0x80

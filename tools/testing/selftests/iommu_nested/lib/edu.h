@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <linux/types.h>
 
+#define EDU_VENDOR		0x1234
+#define EDU_DEVICE		0x11e8
 #define EDU_BUFFER_SIZE		4096
 
 struct edu {

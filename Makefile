@@ -58,7 +58,7 @@ $(addprefix check-,$(suites)): check-%:
 vm: initramfs ## an unmodified QEMU's virtual machine whose disk uses nested translation
 	@scripts/vm.sh
 
-bench: initramfs ## our driver against the C driver: instructions, throughput, goals
+bench: toolbox source ## our driver against the C driver: instructions, throughput, goals
 	@scripts/bench.sh
 
 kcsan: toolbox source ## data races of four processors on one SMMU (builds a kernel of its own)

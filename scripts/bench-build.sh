@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Builds what make bench boots into, build/bench/initramfs: the program, our
-# driver, a module that uses the DMA API, and the kernel's C driver with one check
-# open: it refuses to nest on QEMU's SMMU, which has neither S2FWB nor CANWBS.
+# Builds what make bench boots, the kernel and build/bench/ARCH/initramfs: the program,
+# our driver, a module that uses the DMA API, and the kernel's C driver. That of VT-d
+# is built in; that of the SMMU has one check open: it refuses to nest on QEMU's, which
+# has neither S2FWB nor CANWBS.
 
 . "$(dirname "$0")/bench-lib.sh"
 
-kdir=${KDIR:-$out/linux}
 c_driver=drivers/iommu/arm/arm-smmu-v3
 c_module=$bench/arm-smmu-v3
 module=$selftests/bench/module
@@ -38,8 +38,7 @@ pack() {
 	cp "$busybox" "$tree/bin/busybox"
 	cp -r "$root/tools/testing/initramfs/." "$tree/"
 	cp "$out/selftests/iommu_bench" "$tree/tests/"
-	cp "$out/iommu_nested.ko" "$c_module/arm_smmu_v3.ko" "$bench/module/dma_bench.ko" \
-		"$tree/modules/"
+	cp "${modules[@]}" "$tree/modules/"
 	tools sh -c "cd '$tree' && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0" \
 		>"$bench/initramfs.tmp"
 	mv "$bench/initramfs.tmp" "$bench/initramfs"
@@ -52,13 +51,20 @@ fresh() (
 	done_fresh
 )
 
-"$root/scripts/module.sh"
+"$root/scripts/kernel.sh" "$kernel"
+"$root/scripts/module.sh" "$kernel"
 "$root/scripts/selftests.sh"
-kernel=("$kdir/include/config/auto.conf" "$kdir/Module.symvers" "$build/stamp/toolbox")
-fresh bench-c-driver "$c_module/arm_smmu_v3.ko" "bench: the C driver, allowed to nest" \
-	build_c_driver "$ksrc/$c_driver" "${kernel[@]}"
-fresh bench-module "$bench/module/dma_bench.ko" "bench: a user of the DMA API" build_module \
-	"$module" "${kernel[@]}"
-fresh bench-initramfs "$bench/initramfs" "bench: pack what the machine boots into" pack \
-	"$busybox" "$root/tools/testing/initramfs" "$out/selftests/iommu_bench" \
-	"$out/iommu_nested.ko" "$c_module/arm_smmu_v3.ko" "$bench/module/dma_bench.ko"
+"$root/scripts/busybox.sh"
+mkdir -p "$bench"
+inputs=("$kdir/include/config/auto.conf" "$kdir/Module.symvers" "$build/stamp/toolbox")
+modules=("$bench_module" "$bench/module/dma_bench.ko")
+if [ "$ARCH" = arm64 ]; then
+	fresh bench-c-driver "$c_module/arm_smmu_v3.ko" "bench: the C driver, allowed to nest" \
+		build_c_driver "$ksrc/$c_driver" "${inputs[@]}"
+	modules+=("$c_module/arm_smmu_v3.ko")
+fi
+fresh "bench-module-$ARCH" "$bench/module/dma_bench.ko" "bench: a user of the DMA API" \
+	build_module "$module" "${inputs[@]}"
+fresh "bench-initramfs-$ARCH" "$bench/initramfs" "bench: pack what the machine boots into" \
+	pack "$busybox" "$root/tools/testing/initramfs" "$out/selftests/iommu_bench" \
+	"${modules[@]}"

@@ -3,12 +3,12 @@
 # bench-profile.sh OPERATION [ours|c]: which functions the instructions of one
 # operation of the bench are in, by QEMU's log of each instruction. All of a round
 # is counted, also what the bench does not time: attaching back, unmapping again.
-# How often each address was executed: build/bench/profile.addresses.
+# How often each address was executed: build/bench/ARCH/profile.addresses.
 
 . "$(dirname "$0")/bench-lib.sh"
 
 operation=${1-} driver=${2-ours}
-[ -n "$operation" ] || die "which operation? build/bench/ours.1 has their names"
+[ -n "$operation" ] || die "which operation? build/bench/$ARCH/ours.1 has their names"
 output=$bench/profile.out
 trace=$bench/profile.trace
 
@@ -38,11 +38,12 @@ look() {
 "$root/scripts/bench-build.sh"
 rm -f "$trace"
 : >"$output"
-machine bench-profile "${counted[@]}" -- "loop,$operation" "${parameters[@]}"
+prefix=$(prefix_of "$operation")
+machine bench-profile "$prefix" "${counted[@]}" -- "loop,${operation#"$prefix"}" "${parameters[@]}"
 step bench-profile "bench: look at $operation" look
 {
 	sed -n 's/\r*$//; s/^symbol //p' "$output"
-	tools aarch64-linux-gnu-nm "$out/selftests/iommu_bench"
+	tools "$machine_arch-linux-gnu-nm" "$out/selftests/iommu_bench"
 } >"$bench/profile.symbols"
 tools perl "$root/scripts/bench-profile.pl" "$bench/profile.symbols" "$trace" \
 	"$bench/profile.addresses" | tools c++filt | sed 's/\[[0-9a-f]\{16\}\]//g'

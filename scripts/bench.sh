@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Without an option  measures our driver and the kernel's C driver on one kernel,
 #                    compares, and says which goals are met; the exit code is 0 if
-#                    all are. Results: build/bench/bench.json, bench.svg, table.rst.
+#                    all are. Results: bench.json, bench.svg, table.rst in
+#                    build/bench/ARCH.
 # --quick [OPERATION]
 #                    counts the instructions of our driver only, once
 # --doc              puts the last results into Documentation/iommu-nested/bench.rst
@@ -16,17 +17,25 @@
 : "${BENCH_RUNS:=2}" "${BENCH_PAIRS:=7}" "${BENCH_MS:=40}"
 report=$root/scripts/bench-report.pl
 document=$root/Documentation/iommu-nested/bench.rst
-begin='.. Results: made by --doc, not by hand'
-end='.. End of results'
+begin=".. Results of $ARCH: made by --doc, not by hand"
+end=".. End of results of $ARCH"
 
-# counting NAME ARGS PARAMETER...: a boot that counts instructions
+# counting NAME ARGS PARAMETER...: a boot for each hardware, to count instructions
 counting() {
-	machine "bench-$1" "${counted[@]}" -- "${@:2}"
-	run_machine >"$bench/$1"
+	local prefix
+	for prefix in "${prefixes[@]}"; do
+		count_on "$prefix" "$@"
+	done >"$bench/$1"
+}
+
+# count_on PREFIX NAME ARGS PARAMETER...
+count_on() {
+	machine "bench-$1$2" "$1" "${counted[@]}" -- "${@:3}"
+	run_machine | sed "s/^bench /&$1/"
 }
 
 contending() {
-	machine bench-contend "${parallel[@]}" -- "contend,$BENCH_MS,$BENCH_PAIRS" \
+	machine bench-contend "" "${parallel[@]}" -- "contend,$BENCH_MS,$BENCH_PAIRS" \
 		"${ours[@]}"
 	run_machine >"$bench/contend"
 }
@@ -40,7 +49,7 @@ identical() {
 }
 
 versions() {
-	local config=${KDIR:-$out/linux}/.config
+	local config=$kdir/.config
 	echo "Linux $(tools make -s -C "$ksrc" kernelversion)"
 	sed -n -e 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"/\1/p' \
 		-e 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"/\1/p' "$config"
@@ -80,8 +89,13 @@ case ${1-} in
 	;;
 --quick)
 	"$root/scripts/bench-build.sh"
-	counting quick "count${2+,$2}" "${ours[@]}"
-	tools perl "$report" --quick "$bench/quick" "$bench/bench.json"
+	if [ $# = 1 ]; then
+		counting quick count "${ours[@]}"
+	else
+		prefix=$(prefix_of "$2")
+		count_on "$prefix" quick "count,${2#"$prefix"}" "${ours[@]}" >"$bench/quick"
+	fi
+	tools perl "$report" "$ARCH" --quick "$bench/quick" "$bench/bench.json"
 	exit 0
 	;;
 "") ;;
@@ -89,18 +103,20 @@ case ${1-} in
 esac
 
 "$root/scripts/bench-build.sh"
-rm -f "$bench"/{c,ours}.[0-9]*
+rm -f "$bench"/{c,ours}.[0-9]* "$bench/contend"
 for ((run = 1; run <= BENCH_RUNS; run++)); do
 	step "bench-c.$run" "bench: instructions of the C driver, run $run" \
 		counting "c.$run" count "${theirs[@]}"
 	step "bench-ours.$run" "bench: instructions of our driver, run $run" \
 		counting "ours.$run" count "${ours[@]}"
 done
-machine bench-ours "${counted[@]}" -- count "${ours[@]}"
+machine bench-ours "" "${counted[@]}" -- count "${ours[@]}"
 command_line >"$bench/command"
 for name in c ours; do
 	identical $name || die "the counts of two runs differ (above): not a measurement"
 done
-step bench-contend "bench: contended submission, $BENCH_PAIRS pairs of runs" contending
+# The kernel has the C driver of VT-d built in: it can't take turns with ours.
+[ "$ARCH" != arm64 ] ||
+	step bench-contend "bench: contended submission, $BENCH_PAIRS pairs of runs" contending
 versions >"$bench/versions"
-tools perl "$report" "$bench"
+tools perl "$report" "$ARCH" "$bench"

@@ -8,6 +8,7 @@
 #   arm64-kcsan    source with the overlay, our driver =m, all of it instrumented
 #                  for KCSAN
 #   x86_64         untouched source, without a driver of VT-d: build/x86_64/linux
+#   x86_64-bench   the same with the C driver of VT-d, off if it is not asked for
 # With KDIR=, the variant that is called as ARCH is that built tree instead.
 
 . "$(dirname "$0")/lib.sh"
@@ -41,6 +42,11 @@ arm64-kcsan)
 x86_64)
 	source=$ksrc
 	what="kernel: Linux for the emulated x86_64 machine"
+	;;
+x86_64-bench)
+	source=$ksrc
+	fragments+=("$kconfig/x86_64-bench.config")
+	what="bench: kernel with the C driver of VT-d"
 	;;
 *) die "unknown variant $variant" ;;
 esac
@@ -112,7 +118,7 @@ fi
 	die "$source was built in place: give it as KDIR=, or run make mrproper there"
 
 inputs=("${fragments[@]}" "=$source" "$build/stamp/toolbox" "$build/stamp/source")
-[ "$variant" = "$ARCH" ] || inputs+=("$build/stamp/overlay")
+[ "$source" = "$ksrc" ] || inputs+=("$build/stamp/overlay")
 [ "$rustc" = rustc ] || inputs+=("$rustc")
 unless_fresh "kernel-$variant" "$image" "${inputs[@]}"
 [ "$variant" != arm64-builtin ] || seed

@@ -19,6 +19,8 @@ arm64-debug | arm64-kcsan)
 	modules=("$dir/linux/drivers/iommu/nested/iommu_nested.ko") ;;
 arm64-builtin)
 	modules=() ;;
+x86_64-bench)
+	modules=("$dir/iommu_nested.ko") ;;
 x86_64)
 	nvme=${KDIR:-$out/linux}/drivers/nvme/host
 	modules=("$out/iommu_nested.ko" "$nvme/nvme-core.ko" "$nvme/nvme.ko") ;;

@@ -258,6 +258,11 @@ void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size)
 }
 
 #ifdef CONFIG_X86_64
+void rust_helper_clean_inval_poc(void *start, size_t size)
+{
+	clean_inval_poc(start, size);
+}
+
 bool rust_helper_cpu_is_sapphire_rapids(void)
 {
 	return boot_cpu_data.x86_vfm == INTEL_SAPPHIRERAPIDS_X;

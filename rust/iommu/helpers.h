@@ -103,6 +103,9 @@ bool rust_helper_cond_resched_alive(void);
 
 void *rust_helper_iommu_phys_to_virt(phys_addr_t phys);
 void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size);
+#ifdef CONFIG_X86_64
+void rust_helper_clean_inval_poc(void *start, size_t size);
+#endif
 
 void rust_helper_delayed_work_init(struct delayed_work *work, work_func_t fn);
 void rust_helper_delayed_work_queue(struct delayed_work *work, u32 delay_ms);

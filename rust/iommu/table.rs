@@ -2,6 +2,8 @@
 
 //! Tables and rings in memory that an IOMMU reads while the CPU writes them, or the reverse.
 
+#[cfg(CONFIG_X86_64)]
+use super::bindings;
 use core::marker::PhantomData;
 use kernel::{
     device::{
@@ -167,5 +169,15 @@ impl<const N: usize> Entry<'_, N> {
         assert!(i < N);
         // SAFETY: By the type's invariant.
         unsafe { self.words.add(i).write_volatile(value.to_le()) };
+    }
+
+    /// Cleans and invalidates the entry to the point of coherency: an access that bypasses the
+    /// CPU's caches sees what was stored before.
+    #[cfg(CONFIG_X86_64)]
+    pub fn clean_inval_poc(&self) {
+        let size = size_of::<[u64; N]>();
+
+        // SAFETY: By the type's invariant, of that size. No contents change.
+        unsafe { bindings::rust_helper_clean_inval_poc(self.words.cast(), size) };
     }
 }

@@ -81,14 +81,22 @@ pub(super) fn unit_of(function: &PciEndpoint<'_>) -> Result<u64> {
 ///
 /// - [`ENOMEM`]
 pub(super) fn add_reserved(function: &PciEndpoint<'_>, list: &mut ResvList<'_>) -> Result {
-    let Location { segment, way } = Location::of(function)?;
-
     with_dmar(|dmar| {
-        for structure in dmar.structures() {
-            let Structure::Reserved(memory) = structure else {
-                continue;
-            };
+        let mut reserved = dmar
+            .structures()
+            .filter_map(|structure| match structure {
+                Structure::Reserved(memory) => Some(memory),
+                _ => None,
+            })
+            .peekable();
 
+        // This is asked at each attach, and few have any.
+        if reserved.peek().is_none() {
+            return Ok(());
+        }
+        let Location { segment, way } = Location::of(function)?;
+
+        for memory in reserved {
             if memory.segment == segment
                 && memory.is_sane()
                 && memory.scopes.reach(&way) == Some(way.len())

@@ -316,10 +316,15 @@ impl Room {
     }
 }
 
-/// Descriptors that are carried out as many at a time as the queue takes.
+/// The descriptors that are carried out at a time. Few, as there rarely are more, and all of this
+/// is on the stack.
+const BATCH: usize = 4;
+const _: () = assert!(BATCH <= RUN_MAX);
+
+/// Descriptors that are carried out some at a time.
 pub(crate) struct Batch<'a, U: Invalidate> {
     unit: &'a U,
-    descriptors: [Descriptor; RUN_MAX],
+    descriptors: [Descriptor; BATCH],
     len: usize,
     /// The first error. Later descriptors are issued even so: it is better to have dropped most of
     /// what is stale than some of it.
@@ -331,7 +336,7 @@ impl<'a, U: Invalidate> Batch<'a, U> {
     pub(crate) fn new(unit: &'a U) -> Self {
         Self {
             unit,
-            descriptors: [Descriptor::fence(); RUN_MAX],
+            descriptors: [Descriptor::default(); BATCH],
             len: 0,
             status: Ok(()),
         }
@@ -339,7 +344,7 @@ impl<'a, U: Invalidate> Batch<'a, U> {
 
     /// Adds one.
     pub(crate) fn push(&mut self, descriptor: Descriptor) {
-        if self.len == RUN_MAX {
+        if self.len == BATCH {
             self.flush();
         }
         self.descriptors[self.len] = descriptor;

@@ -32,6 +32,16 @@ pub(crate) trait Memory {
     ///
     /// - [`ENOMEM`]
     fn page(&self) -> Result<Self::Page>;
+
+    /// The same for what the unit accesses through the CPU's caches even if it reads its tables
+    /// past them: the queue and its status (ECAP.C is about tables only).
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    fn snooped_page(&self) -> Result<Self::Page> {
+        self.page()
+    }
 }
 
 /// The registers of a unit.

@@ -158,6 +158,13 @@ impl Memory for DmaMemory<'_> {
             coherent: self.coherent,
         })
     }
+
+    fn snooped_page(&self) -> Result<DmaPage> {
+        Ok(DmaPage {
+            table: Table::zeroed(self.dev, WORDS_LOG2)?,
+            coherent: true,
+        })
+    }
 }
 
 /// A page that a unit reads.
@@ -181,11 +188,9 @@ impl Page for DmaPage {
         dma_mb(Write);
         if let Ok(entry) = self.table.entry(word) {
             entry.store(0, value);
-        }
-        if !self.coherent {
-            let address = self.table.address() + (word * size_of::<u64>()) as u64;
-
-            cache::clean_inval_poc(address, size_of::<u64>());
+            if !self.coherent {
+                entry.clean_inval_poc();
+            }
         }
     }
 }

@@ -100,10 +100,10 @@ impl<P: Page> Queue<P> {
     /// - [`ENOMEM`]
     pub(crate) fn new(memory: &impl Memory<Page = P>, flushes_writes: bool) -> Result<Self> {
         Ok(Self {
-            ring: memory.page()?,
+            ring: memory.snooped_page()?,
             outcome: Arc::new(
                 Outcome {
-                    status: memory.page()?,
+                    status: memory.snooped_page()?,
                     failures: Atomic::new(0),
                 },
                 GFP_KERNEL,

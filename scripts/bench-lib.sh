@@ -71,7 +71,7 @@ machine() {
 
 # run_machine: its output, without what is for us; 125 if it did not finish
 run_machine() {
-	local status output=$bench/output
+	local status output=${kernel_log%.kernel.log}.out
 	: >"$kernel_log"
 	tools timeout -k 5 "${LIMIT:-900}" "${command[@]}" -monitor none -serial stdio \
 		-serial "file:$kernel_log" </dev/null |

@@ -21,11 +21,11 @@ esac
 # The monitor turns the log on once the loop has begun, and ends the machine.
 look() {
 	local tries=0
-	coproc monitor { tools timeout -k 5 120 "${command[@]}" -monitor stdio \
+	coproc monitor { tools timeout -k 5 500 "${command[@]}" -monitor stdio \
 		-serial "file:$output" -serial "file:$kernel_log" -D "$trace"; }
 	until grep -q '^iommu_bench: looping' "$output"; do
 		tries=$((tries + 1))
-		[ $tries -lt 100 ] || die "the loop did not begin: see ${output#"$root/"}"
+		[ $tries -lt 600 ] || die "the loop did not begin: see ${output#"$root/"}"
 		sleep 0.5
 	done
 	printf '%s\n' 'one-insn-per-tb on' 'log exec,nochain' >&"${monitor[1]}"

@@ -20,18 +20,40 @@ document=$root/Documentation/iommu-nested/bench.rst
 begin=".. Results of $ARCH: made by --doc, not by hand"
 end=".. End of results of $ARCH"
 
-# counting NAME ARGS PARAMETER...: a boot for each hardware, to count instructions
-counting() {
-	local prefix
-	for prefix in "${prefixes[@]}"; do
-		count_on "$prefix" "$@"
-	done >"$bench/$1"
-}
-
-# count_on PREFIX NAME ARGS PARAMETER...
+# count_on PREFIX NAME ARGS PARAMETER...: a boot that counts instructions
 count_on() {
 	machine "bench-$1$2" "$1" "${counted[@]}" -- "${@:3}"
 	run_machine | sed "s/^bench /&$1/"
+}
+
+# All of them, JOBS at a time: what else the host does is nothing to them. Counts of
+# NAME's run N on the hardware PREFIX are in part.NAME.N.PREFIX at first.
+count_all() {
+	local run name prefix parameters running=0
+	for ((run = 1; run <= BENCH_RUNS; run++)); do
+		for name in c ours; do
+			parameters=("${ours[@]}")
+			[ $name = ours ] || parameters=("${theirs[@]}")
+			for prefix in "${prefixes[@]}"; do
+				if [ $running -ge "$JOBS" ]; then
+					wait -n
+					running=$((running - 1))
+				fi
+				count_on "$prefix" "$name.$run" count "${parameters[@]}" \
+					>"$bench/part.$name.$run.$prefix" &
+				running=$((running + 1))
+			done
+		done
+	done
+	while [ $running -gt 0 ]; do
+		wait -n
+		running=$((running - 1))
+	done
+	for ((run = 1; run <= BENCH_RUNS; run++)); do
+		for name in c ours; do
+			cat "${prefixes[@]/#/$bench/part.$name.$run.}" >"$bench/$name.$run"
+		done
+	done
 }
 
 contending() {
@@ -90,7 +112,9 @@ case ${1-} in
 --quick)
 	"$root/scripts/bench-build.sh"
 	if [ $# = 1 ]; then
-		counting quick count "${ours[@]}"
+		for prefix in "${prefixes[@]}"; do
+			count_on "$prefix" quick count "${ours[@]}"
+		done >"$bench/quick"
 	else
 		prefix=$(prefix_of "$2")
 		count_on "$prefix" quick "count,${2#"$prefix"}" "${ours[@]}" >"$bench/quick"
@@ -103,13 +127,8 @@ case ${1-} in
 esac
 
 "$root/scripts/bench-build.sh"
-rm -f "$bench"/{c,ours}.[0-9]* "$bench/contend"
-for ((run = 1; run <= BENCH_RUNS; run++)); do
-	step "bench-c.$run" "bench: instructions of the C driver, run $run" \
-		counting "c.$run" count "${theirs[@]}"
-	step "bench-ours.$run" "bench: instructions of our driver, run $run" \
-		counting "ours.$run" count "${ours[@]}"
-done
+rm -f "$bench"/{c,ours,part}.* "$bench/contend"
+step bench-count "bench: instructions, $BENCH_RUNS runs of each driver" count_all
 machine bench-ours "" "${counted[@]}" -- count "${ours[@]}"
 command_line >"$bench/command"
 for name in c ours; do

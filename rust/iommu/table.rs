@@ -5,6 +5,8 @@
 #[cfg(CONFIG_X86_64)]
 use super::bindings;
 use core::marker::PhantomData;
+#[cfg(CONFIG_X86_64)]
+use core::ops::Range;
 use kernel::{
     device::{
         Bound,
@@ -130,6 +132,20 @@ impl<const N: usize> Table<N> {
         index
     }
 
+    /// Cleans and invalidates `entries` to the point of coherency: an access that bypasses the
+    /// CPU's caches sees what was stored before. Of those that there are not, nothing is done.
+    #[cfg(CONFIG_X86_64)]
+    pub fn clean_inval_poc(&self, entries: Range<usize>) {
+        let size = entries.len() * size_of::<[u64; N]>();
+
+        if let Ok(first) = self.entry(entries.start) {
+            if entries.end <= self.0.len() {
+                // SAFETY: These entries are in the table. No contents change.
+                unsafe { bindings::rust_helper_clean_inval_poc(first.words.cast(), size) };
+            }
+        }
+    }
+
     /// Stores entry `entry`, each word once, from the first to the last.
     pub fn write(&self, entry: usize, words: &[u64; N]) -> Result {
         for (i, word) in words.iter().enumerate() {
@@ -169,15 +185,5 @@ impl<const N: usize> Entry<'_, N> {
         assert!(i < N);
         // SAFETY: By the type's invariant.
         unsafe { self.words.add(i).write_volatile(value.to_le()) };
-    }
-
-    /// Cleans and invalidates the entry to the point of coherency: an access that bypasses the
-    /// CPU's caches sees what was stored before.
-    #[cfg(CONFIG_X86_64)]
-    pub fn clean_inval_poc(&self) {
-        let size = size_of::<[u64; N]>();
-
-        // SAFETY: By the type's invariant, of that size. No contents change.
-        unsafe { bindings::rust_helper_clean_inval_poc(self.words.cast(), size) };
     }
 }

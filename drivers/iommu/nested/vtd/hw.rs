@@ -5,7 +5,10 @@
 //! The logic is generic over this, so that it runs on hardware and, unchanged, on a model of it.
 
 use super::engine::Engine;
-use core::fmt;
+use core::{
+    fmt,
+    ops::Range, //
+};
 use kernel::prelude::*;
 
 /// A machine with remapping units in it.
@@ -81,4 +84,13 @@ pub(crate) trait Page: Unpin {
     /// Stores a word, at once, after all that was stored before. When it returns, the unit's walks
     /// see it.
     fn store(&self, word: usize, value: u64);
+
+    /// The same for one of several words, which the unit's walks need not see before they are
+    /// [published](Self::publish).
+    fn put(&self, word: usize, value: u64) {
+        self.store(word, value);
+    }
+
+    /// When it returns, the unit's walks see what was [put](Self::put) in `words`.
+    fn publish(&self, _words: Range<usize>) {}
 }

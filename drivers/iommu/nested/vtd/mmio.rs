@@ -14,7 +14,10 @@ use crate::{
     },
     ratelimit::RateLimit, //
 };
-use core::fmt;
+use core::{
+    fmt,
+    ops::Range, //
+};
 use kernel::{
     device::{
         Bound,
@@ -184,13 +187,21 @@ impl Page for DmaPage {
     }
 
     fn store(&self, word: usize, value: u64) {
+        self.put(word, value);
+        self.publish(word..word + 1);
+    }
+
+    fn put(&self, word: usize, value: u64) {
         // What the word points to is visible before it is.
         dma_mb(Write);
         if let Ok(entry) = self.table.entry(word) {
             entry.store(0, value);
-            if !self.coherent {
-                entry.clean_inval_poc();
-            }
+        }
+    }
+
+    fn publish(&self, words: Range<usize>) {
+        if !self.coherent {
+            self.table.clean_inval_poc(words);
         }
     }
 }

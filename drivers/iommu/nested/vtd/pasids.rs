@@ -126,9 +126,10 @@ impl<P: Page> PasidTable<P> {
         slot.status()?;
         if !new.is_present() {
             // Nothing is read of it any more, but by units that do not look at P.
-            for i in 0..WORDS {
-                page.store(first + i, 0);
+            for i in first..first + WORDS {
+                page.put(i, 0);
             }
+            page.publish(first..first + WORDS);
         }
         Ok(transition)
     }

@@ -263,7 +263,7 @@ impl<P: Page> Queue<P> {
         let first = RING.index(pos) * WORDS;
 
         for (i, word) in descriptor.words().iter().enumerate() {
-            self.ring.store(first + i, *word);
+            self.ring.put(first + i, *word);
         }
     }
 

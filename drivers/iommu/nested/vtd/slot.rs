@@ -89,10 +89,11 @@ impl<P: Page, F: FnMut() -> Result, const N: usize> Slot<N> for PageSlot<'_, P, 
     }
 
     fn store(&mut self, i: usize, value: u64) {
-        self.page.store(self.first + i, value);
+        self.page.put(self.first + i, value);
     }
 
     fn sync(&mut self) {
+        self.page.publish(self.first..self.first + N);
         let present = self.page.load(self.first) & self.valid != 0;
         let result = if self.known || (self.told_all && present) {
             (self.forget)()

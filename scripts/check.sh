@@ -3,14 +3,15 @@
 # check.sh [SUITE...]: builds what is missing, runs the suites (without a name:
 # all), prints what failed and, as the last line, "N passed, N failed, N skipped".
 # A suite is a script in scripts/suite that prints TAP; file descriptor 3 is for
-# the progress of builds. The results stay in build/results. Suites that only
-# test run side by side, one more than there are JOBS, as some of them sleep.
+# the progress of builds. The results stay in build/results. Those that build run
+# side by side, as no build keeps all processors busy all the time; then those that
+# only test do, one more than there are JOBS, as some of them sleep.
 
 . "$(dirname "$0")/lib.sh"
 
-# These build, with all processors.
+# These build.
 builders=(build overlay)
-# These do not: the longest first.
+# These only test: the longest first.
 testers=(vm sanitizers selftests-smp4 vfio shadow selftests coherency vtd-reload vtd reload
 	vtd-dma-api vtd-firmware vtd-first reference dma-api kunit lint models host-test rustdoc)
 # These run only when named.
@@ -73,9 +74,10 @@ mkdir -p "$results" "$log"
 taps=()
 for name in "${builders[@]}"; do
 	wanted "$name" "$@" || continue
-	run_suite "$name"
+	run_suite "$name" &
 	taps+=("$results/$name.tap")
 done
+wait
 if wanted build "$@" && grep -q '^not ok' "$results/build.tap"; then
 	echo "The build failed: only what needs no emulated machine is tested."
 	testers=(lint models host-test)

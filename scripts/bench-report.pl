@@ -232,7 +232,7 @@ sub terminal_part {
 	my ($title, @part) = @_;
 	print "\n$title\n\n";
 	for my $line ([head($part[0])], map { [cells($_), $_->{skip} // ()] } @part) {
-		my $text = sprintf('%-40s %10s %10s %7s  %-7s  %-4s', @$line[0 .. 5]) .
+		my $text = sprintf('%-46s %10s %10s %7s  %-7s  %-4s', @$line[0 .. 5]) .
 			join('', map { "  $_" } @$line[6 .. $#$line]);
 		$text =~ s/ +$//;
 		print "$text\n";
@@ -377,12 +377,12 @@ sub quick {
 	my ($file, $path) = @_;
 	my $ours = read_counts($file);
 	my $c = read_c($path);
-	printf "\n%-40s %10s %10s %7s\n", 'operation', 'Rust', 'C, before', 'ratio';
+	printf "\n%-46s %10s %10s %7s\n", 'operation', 'Rust', 'C, before', 'ratio';
 	for my $row (@rows) {
 		my ($name, $text, undef, $commands) = @$row;
 		my $cost = cost($ours, $name, $commands);
 		next unless defined $cost;
-		printf "%-40s %10s %10s %7s\n", $text, number($cost),
+		printf "%-46s %10s %10s %7s\n", $text, number($cost),
 			$c->{$name} ? (number($c->{$name}), ratio_of($cost, $c->{$name})) :
 			('', '');
 	}

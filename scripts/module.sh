@@ -52,8 +52,8 @@ compile() {
 	mv "$output.tmp" "$output"
 }
 
-unless_fresh "module-$variant" "$output" "$root/Kbuild" "$root/drivers" "$root/rust" "$root/include" \
-	"=$kdir" "$config" "$kdir/Module.symvers" "$build/stamp/toolbox"
+unless_fresh "module-$variant" "$output" "$root/Kbuild" "$root/drivers" "$root/rust" \
+	"$root/include" "=$kdir" "$config" "$kdir/Module.symvers" "$build/stamp/toolbox"
 check_kdir
 step "module-$variant" "module: iommu_nested.ko for $variant, out of tree" compile
 done_fresh

@@ -7,8 +7,8 @@
 //! written without:
 //!
 //! - [`Driver`] is `struct iommu_ops`, [`Instance`] a registered `struct iommu_device` with the
-//!   driver's data of one unit, [`Instances`] the list of them, [`Endpoint`] the driver's data of one
-//!   device behind it;
+//!   driver's data of one unit, [`Instances`] the list of them, [`Endpoint`] the driver's data of
+//!   one device behind it;
 //! - [`Paging`] is `struct iommu_domain_ops` of a domain that the kernel maps into, [`Mapped`] if
 //!   the driver has its page table;
 //! - [`Nested`] is a guest's first stage on a [`Paging`] domain, where it takes no virtual IOMMU;

@@ -123,7 +123,7 @@ impl<'a> PciEndpoint<'a> {
     }
 
     /// The function whose requester ID this one's DMA carries: itself, unless it is in the domain
-    /// of an Intel VMD.
+    /// of a bridge of its own (VMD).
     pub fn requester(&self) -> Self {
         // SAFETY: Valid by the type's invariant. What is behind a VMD is taken from its IOMMU
         // before that goes.

@@ -93,9 +93,9 @@ struct Containers {
 
 /// The containers. Innermost lock.
 ///
-/// VFIO passes ioctls on to a driver without any lock that would keep a last group from leaving, and
-/// so the driver's data from being released, in between. So what VFIO gets as data is no pointer but
-/// a number, that is never used again.
+/// VFIO passes ioctls on to a driver without any lock that would keep a last group from leaving,
+/// and so the driver's data from being released, in between. So what VFIO gets as data is no
+/// pointer but a number, that is never used again.
 static CONTAINERS: StaticMutex<Containers> = {
     let none = Containers {
         entries: KVec::new(),

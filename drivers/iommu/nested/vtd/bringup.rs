@@ -41,7 +41,7 @@ pub(crate) fn start(
     regs.write64(regs::RTADDR, root | regs::RTADDR_SCALABLE);
     regs::command(regs, Command::SetRootTable)?;
     // Of whatever was in use before.
-    let mut batch = Batch::new(unit);
+    let mut batch: Batch<'_, _> = Batch::new(unit);
     for all in [
         Descriptor::context_cache_global(),
         Descriptor::pasid_cache_global(),

@@ -81,8 +81,8 @@ fn device(device: DeviceTlb, pasid: Option<u32>, block: Block) -> Descriptor {
 /// # Errors
 ///
 /// Those of the unit.
-pub(super) fn invalidate_devices<U: Invalidate>(
-    batch: &mut Batch<'_, U>,
+pub(super) fn invalidate_devices<U: Invalidate, const N: usize>(
+    batch: &mut Batch<'_, U, N>,
     devices: impl Iterator<Item = (DeviceTlb, Descriptor)> + Clone,
 ) -> Result {
     let unit = batch.unit;
@@ -228,7 +228,7 @@ impl Users {
             leaf,
         };
 
-        self.invalidate_all(unit, &[change])
+        self.issue::<FEW>(unit, &[change])
     }
 
     /// Invalidates what is cached of all of `changes`, waiting as seldom as can be: for the unit to
@@ -238,13 +238,17 @@ impl Users {
     ///
     /// Those of `unit`, the first; the rest is invalidated even so.
     pub(crate) fn invalidate_all(&self, unit: &impl Invalidate, changes: &[Change]) -> Result {
+        self.issue::<RUN_MAX>(unit, changes)
+    }
+
+    fn issue<const N: usize>(&self, unit: &impl Invalidate, changes: &[Change]) -> Result {
         let fits = |block: &Block| self.max_order.is_some_and(|max| block.order <= max);
         // What a guest has made of a page is cached by the guest's addresses.
         let guests = self
             .tags
             .iter()
             .any(|(tag, _)| matches!(tag, Tag::Guest { .. }));
-        let mut batch = Batch::new(unit);
+        let mut batch = Batch::<_, N>::new(unit);
 
         for change in changes.iter().filter(|change| change.device.is_none()) {
             let of_change = |(tag, _): &&(Tag, u32)| tag.is_of(change.pasid);
@@ -316,27 +320,28 @@ impl Room {
     }
 }
 
-/// The descriptors that are carried out at a time. Few, as there rarely are more, and all of this
-/// is on the stack.
-const BATCH: usize = 4;
-const _: () = assert!(BATCH <= RUN_MAX);
+/// The descriptors that are carried out at a time where there rarely are more: all of them are
+/// initialised, on the stack.
+const FEW: usize = 4;
 
-/// Descriptors that are carried out some at a time.
-pub(crate) struct Batch<'a, U: Invalidate> {
+/// Descriptors that are carried out `N` at a time.
+pub(crate) struct Batch<'a, U: Invalidate, const N: usize = FEW> {
     unit: &'a U,
-    descriptors: [Descriptor; BATCH],
+    descriptors: [Descriptor; N],
     len: usize,
     /// The first error. Later descriptors are issued even so: it is better to have dropped most of
     /// what is stale than some of it.
     status: Result,
 }
 
-impl<'a, U: Invalidate> Batch<'a, U> {
+impl<'a, U: Invalidate, const N: usize> Batch<'a, U, N> {
     /// No descriptors.
     pub(crate) fn new(unit: &'a U) -> Self {
+        const { assert!(N <= RUN_MAX) };
+
         Self {
             unit,
-            descriptors: [Descriptor::default(); BATCH],
+            descriptors: [Descriptor::default(); N],
             len: 0,
             status: Ok(()),
         }
@@ -344,7 +349,7 @@ impl<'a, U: Invalidate> Batch<'a, U> {
 
     /// Adds one.
     pub(crate) fn push(&mut self, descriptor: Descriptor) {
-        if self.len == BATCH {
+        if self.len == N {
             self.flush();
         }
         self.descriptors[self.len] = descriptor;

@@ -66,7 +66,7 @@ impl<U: Invalidate> Place<'_, U> {
 
     /// Makes unit and device forget what must not be used any more of what was tagged by `old`.
     fn forget(&self, old: Option<Tag>, new: Option<Tag>, transition: Transition) -> Result {
-        let mut batch = Batch::new(self.unit);
+        let mut batch: Batch<'_, _> = Batch::new(self.unit);
 
         // CM: that there was nothing, if only in between, is cached as well.
         let absent = old.is_none() || transition == Transition::Disruptive;
@@ -106,7 +106,7 @@ impl<U: Invalidate> Place<'_, U> {
     ///
     /// Those of the unit. What it uses then is unknown; the entry in memory blocks.
     pub(crate) fn block<P: Page>(&self, table: &mut PasidTable<P>) -> Result {
-        let mut batch = Batch::new(self.unit);
+        let mut batch: Batch<'_, _> = Batch::new(self.unit);
 
         // What of this fails is made up for below.
         let _ = table.write(self.unit, self.pasid, &PasidEntry::blocked());

@@ -43,11 +43,20 @@ impl Invalidate for Log {
 /// Users of a guest's tables: device 1 without PASID, by DID 5, and with PASID 7, by DID 6; and
 /// device 2 without, by DID 8.
 fn users() -> Result<Users> {
+    users_by(|pasid, sid| Some((cache(sid), (pasid != OWN).then_some(pasid))))
+}
+
+/// The same of devices that cache nothing themselves.
+fn users_without_devices() -> Result<Users> {
+    users_by(|_, _| None)
+}
+
+fn users_by(device: fn(u32, u16) -> Option<(DeviceTlb, Option<u32>)>) -> Result<Users> {
     let mut users = Users::new(&RICH);
     let mut room = Room::new();
     let usages = [(5, OWN, 1), (6, 7, 1), (8, OWN, 2)].map(|(did, pasid, sid)| Usage {
         tag: Tag::First { did, pasid },
-        device: Some((cache(sid), (pasid != OWN).then_some(pasid))),
+        device: device(pasid, sid),
     });
 
     room.grow(usages.len())?;
@@ -114,6 +123,24 @@ mod cases {
                 Descriptor::pasid_device_tlb(cache(1), 7, Block::ALL),
             ]
         );
+        Ok(())
+    }
+
+    #[test]
+    fn an_array_is_waited_for_as_a_whole() -> Result {
+        let of_device = change(Some(2), None, Some(PAGE));
+
+        // Three tags each.
+        for (changes, waits) in [(21, 1), (22, 2)] {
+            let of_all = [change(None, None, Some(PAGE)); 22];
+            let users = users_without_devices()?;
+            let log = Log(Shared::new(KVec::new()));
+
+            users.invalidate_all(&log, &of_all[..changes])?;
+            assert_eq!(log.0.borrow_mut().len(), waits);
+        }
+        assert_eq!(calls(&[of_device; RUN_MAX])?.len(), 1);
+        assert_eq!(calls(&[of_device; RUN_MAX + 1])?.len(), 2);
         Ok(())
     }
 

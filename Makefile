@@ -54,7 +54,7 @@ $(addprefix check-,$(suites)): check-%:
 	@scripts/check.sh $(sort build $*)
 
 ##@ Other
-.PHONY: bench kcsan vtd-in-use vm shell tools-shell clean distclean help
+.PHONY: bench kcsan vtd-in-use vtd-sanitizers vm shell tools-shell clean distclean help
 vm: initramfs ## an unmodified QEMU's virtual machine whose disk uses nested translation
 	@scripts/vm.sh
 
@@ -66,6 +66,9 @@ kcsan: toolbox source ## data races of four processors on one SMMU (builds a ker
 
 vtd-in-use: toolbox source ## a unit that the C driver of VT-d runs is left alone (kernel of make bench)
 	@ARCH=arm64 scripts/check.sh vtd-in-use
+
+vtd-sanitizers: toolbox source ## KASAN, lockdep and others on VT-d (builds a kernel of its own)
+	@ARCH=arm64 scripts/check.sh vtd-sanitizers
 
 shell: initramfs ## a shell in the emulated machine, driver loaded
 	@scripts/qemu.sh shell $(ARCH) shell

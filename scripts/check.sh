@@ -15,7 +15,7 @@ builders=(build overlay)
 testers=(vm sanitizers selftests-smp4 vfio shadow selftests coherency vtd-reload vtd reload
 	vtd-dma-api vtd-firmware vtd-first reference dma-api kunit lint models host-test rustdoc)
 # These run only when named.
-others=(kcsan vtd-in-use)
+others=(kcsan vtd-in-use vtd-sanitizers)
 
 if [ "${1-}" = --list ]; then
 	printf '%s\n' "${builders[@]}" "${testers[@]}"

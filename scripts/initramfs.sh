@@ -11,6 +11,7 @@ dir=$build/$variant
 output=$dir/initramfs.gz
 tree=$dir/initramfs
 c_driver=drivers/iommu/arm/arm-smmu-v3/arm_smmu_v3.ko
+nvme=drivers/nvme/host
 
 case $variant in
 arm64)
@@ -22,8 +23,10 @@ arm64-builtin)
 x86_64-bench)
 	modules=("$dir/iommu_nested.ko") ;;
 x86_64)
-	nvme=${KDIR:-$out/linux}/drivers/nvme/host
-	modules=("$out/iommu_nested.ko" "$nvme/nvme-core.ko" "$nvme/nvme.ko") ;;
+	modules=("$out/iommu_nested.ko" "${KDIR:-$out/linux}/$nvme"/nvme{-core,}.ko) ;;
+x86_64-debug)
+	modules=("$dir/linux/drivers/iommu/nested/iommu_nested.ko"
+		"$dir/linux/$nvme"/nvme{-core,}.ko) ;;
 *) die "initramfs.sh: unknown variant $variant" ;;
 esac
 belongs "$variant" || die "initramfs.sh: $variant is not of ARCH=$ARCH"

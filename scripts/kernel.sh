@@ -9,6 +9,7 @@
 #                  for KCSAN
 #   x86_64         untouched source, without a driver of VT-d: build/x86_64/linux
 #   x86_64-bench   the same with the C driver of VT-d, off if it is not asked for
+#   x86_64-debug   as arm64-debug
 # With KDIR=, the variant that is called as ARCH is that built tree instead.
 
 . "$(dirname "$0")/lib.sh"
@@ -26,16 +27,16 @@ arm64)
 	fragments+=("$kconfig/arm64-reference.config" "$kconfig/arm64-vm.config")
 	what="kernel: Linux for the emulated machine"
 	;;
-arm64-debug)
-	fragments+=("$kconfig/arm64-debug.config" "$kconfig/arm64-nested.config")
-	what="overlay: kernel with sanitizers, CONFIG_IOMMU_NESTED=m"
+*-debug)
+	fragments+=("$kconfig/debug.config" "$kconfig/nested.config")
+	what="overlay: kernel with sanitizers for $ARCH, CONFIG_IOMMU_NESTED=m"
 	;;
 arm64-builtin)
-	fragments+=("$kconfig/arm64-debug.config" "$kconfig/arm64-builtin.config")
+	fragments+=("$kconfig/debug.config" "$kconfig/arm64-builtin.config")
 	what="overlay: the driver built in, CONFIG_IOMMU_NESTED=y"
 	;;
 arm64-kcsan)
-	fragments+=("$kconfig/arm64-kcsan.config" "$kconfig/arm64-nested.config")
+	fragments+=("$kconfig/arm64-kcsan.config" "$kconfig/nested.config")
 	rustc=$root/scripts/rustc-kcsan.sh
 	what="kcsan: kernel with KCSAN, CONFIG_IOMMU_NESTED=m"
 	;;

@@ -45,6 +45,18 @@ try_once() {
 	rm -f "$stamp.tmp"
 }
 
+# built_from_overlay VARIANT NAME: a kernel with the driver in its source tree, and what
+# it boots into. Fails if that does.
+built_from_overlay() {
+	local status=0
+	{
+		"$root/scripts/selftests.sh" && "$root/scripts/overlay.sh" copy &&
+			"$root/scripts/kernel.sh" "$1" && "$root/scripts/initramfs.sh" "$1"
+	} >&3 2>&3 || status=$?
+	point $status "$2 builds"
+	return $status
+}
+
 # kernel_log_is_clean NAME: no report of any kind in the kernel's messages.
 kernel_log_is_clean() {
 	local file=$log/$1.kernel.log

@@ -44,9 +44,10 @@ vm)
 *)
 	kernel=$build/$variant/Image initramfs=$build/$variant/initramfs.gz
 	disk=$build/nvme.img
+	# Several machines may start at once.
 	if [ ! -e "$disk" ]; then
-		"$root/scripts/disk.sh" >"$disk.tmp"
-		mv "$disk.tmp" "$disk"
+		"$root/scripts/disk.sh" >"$disk.$$"
+		mv "$disk.$$" "$disk"
 	fi
 	# One processor: virtual time jumps to the next timer when the machine idles,
 	# so that waiting for the device's slow DMA costs nothing. That of x86_64 is

@@ -27,4 +27,6 @@ fetch_busybox() {
 }
 
 mkdir -p "$out"
+unless_fresh "busybox-$ARCH" "$busybox"
 step "busybox-$ARCH" "initramfs: fetch BusyBox for $ARCH" fetch_busybox
+done_fresh

@@ -20,7 +20,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The `struct syscore` is registered, with the address of the [`Inner`] it is in as its data.
+/// The `struct syscore` is registered, with the address of the `Inner` it is in as its data.
 pub struct PoweredOn<D: Driver>(Pin<KBox<Inner<D>>>);
 
 /// The registration, and what it is for.

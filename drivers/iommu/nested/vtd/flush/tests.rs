@@ -43,20 +43,20 @@ impl Invalidate for Log {
 /// Users of a guest's tables: device 1 without PASID, by DID 5, and with PASID 7, by DID 6; and
 /// device 2 without, by DID 8.
 fn users() -> Result<Users> {
-    users_by(|pasid, sid| Some((cache(sid), (pasid != OWN).then_some(pasid))))
+    users_by(true)
 }
 
 /// The same of devices that cache nothing themselves.
 fn users_without_devices() -> Result<Users> {
-    users_by(|_, _| None)
+    users_by(false)
 }
 
-fn users_by(device: fn(u32, u16) -> Option<(DeviceTlb, Option<u32>)>) -> Result<Users> {
+fn users_by(caches: bool) -> Result<Users> {
     let mut users = Users::new(&RICH);
     let mut room = Room::new();
     let usages = [(5, OWN, 1), (6, 7, 1), (8, OWN, 2)].map(|(did, pasid, sid)| Usage {
         tag: Tag::First { did, pasid },
-        device: device(pasid, sid),
+        device: caches.then(|| (cache(sid), (pasid != OWN).then_some(pasid))),
     });
 
     room.grow(usages.len())?;

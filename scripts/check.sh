@@ -11,14 +11,16 @@
 
 # These build.
 builders=(build overlay)
+# These need the toolbox only.
+fillers=(host-test models)
 # These only test: the longest first.
-testers=(vm sanitizers selftests-smp4 vfio shadow selftests coherency vtd-reload vtd reload
-	vtd-dma-api vtd-firmware vtd-first reference dma-api kunit lint models host-test rustdoc)
+testers=(sanitizers vm vfio selftests-smp4 shadow selftests coherency lint vtd reference
+	vtd-dma-api vtd-firmware vtd-first reload vtd-reload kunit rustdoc dma-api)
 # These run only when named.
 others=(kcsan vtd-in-use vtd-sanitizers)
 
 if [ "${1-}" = --list ]; then
-	printf '%s\n' "${builders[@]}" "${testers[@]}"
+	printf '%s\n' "${builders[@]}" "${fillers[@]}" "${testers[@]}"
 	exit 0
 fi
 [ "$ARCH" = arm64 ] || die "the suites test both architectures: leave ARCH=$ARCH out"
@@ -72,26 +74,37 @@ wanted() {
 
 mkdir -p "$results" "$log"
 taps=()
+
+# start NAME: beside what runs already.
+start() {
+	run_suite "$1" &
+	taps+=("$results/$1.tap")
+}
+
+building=()
 for name in "${builders[@]}"; do
 	wanted "$name" "$@" || continue
-	run_suite "$name" &
-	taps+=("$results/$name.tap")
+	start "$name"
+	building+=($!)
 done
-wait
+# What one of them leaves idle while the others go on is for those that need neither.
+[ ${#building[@]} -lt 2 ] || wait -n "${building[@]}" || true
+for name in "${fillers[@]}"; do
+	! wanted "$name" "$@" || start "$name"
+done
+for job in "${building[@]}"; do
+	wait "$job" || true
+done
 if wanted build "$@" && grep -q '^not ok' "$results/build.tap"; then
 	echo "The build failed: only what needs no emulated machine is tested."
-	testers=(lint models host-test)
+	testers=(lint)
 fi
-running=0
 for name in "${testers[@]}"; do
 	wanted "$name" "$@" || continue
-	[ $running -le "$JOBS" ] || {
+	while [ "$(jobs -rp | wc -l)" -gt "$JOBS" ]; do
 		wait -n || true
-		running=$((running - 1))
-	}
-	run_suite "$name" &
-	taps+=("$results/$name.tap")
-	running=$((running + 1))
+	done
+	start "$name"
 done
 wait
 read -r passed failed skipped < <(count "${taps[@]}")

@@ -137,11 +137,12 @@ tools() {
 	esac
 }
 
-# kmake BUILD_DIRECTORY ARGUMENT...: the kernel's make on a build directory.
+# kmake BUILD_DIRECTORY ARGUMENT...: the kernel's make on a build directory. Others may
+# run beside it: together they start no more than the processors can take.
 kmake() {
 	local dir=$1
 	shift
-	tools make -s -C "$dir" ARCH="$ARCH" LLVM="$LLVM" -j"$JOBS" "$@"
+	tools make -s -C "$dir" ARCH="$ARCH" LLVM="$LLVM" -j"$JOBS" -l"$JOBS" "$@"
 }
 
 # pack_table TABLE OUTPUT: an ACPI table as a cpio, for TABLES= of qemu.sh.

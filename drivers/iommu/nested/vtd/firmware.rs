@@ -2,8 +2,8 @@
 
 //! What firmware's DMAR table says of a device.
 //!
-//! Firmware names devices by the way to them from a root bus. The table is read anew each time:
-//! that is seldom, and it does not change.
+//! Firmware names devices by the way to them from a root bus. The table is read when a device is
+//! probed: it does not change.
 
 use super::arch::dmar::{
     Dmar,
@@ -75,39 +75,58 @@ pub(super) fn unit_of(function: &PciEndpoint<'_>) -> Result<u64> {
     })
 }
 
-/// Adds to `list` the memory that firmware says a function uses by itself (RMRR).
+/// Memory that firmware says a function uses by itself.
+pub(super) struct OwnMemory {
+    /// Where it is (HPA).
+    start: u64,
+    /// Its size in bytes.
+    size: usize,
+    /// Not any more once a driver has the function.
+    relaxable: bool,
+}
+
+impl OwnMemory {
+    /// Adds it to `list`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(super) fn add_to(&self, list: &mut ResvList<'_>) -> Result {
+        list.add_direct(self.start, self.size, self.relaxable)
+    }
+}
+
+/// The memory that firmware says a function uses by itself (RMRR).
 ///
 /// # Errors
 ///
 /// - [`ENOMEM`]
-pub(super) fn add_reserved(function: &PciEndpoint<'_>, list: &mut ResvList<'_>) -> Result {
+pub(super) fn own_memory(function: &PciEndpoint<'_>) -> Result<KVec<OwnMemory>> {
+    let Location { segment, way } = Location::of(function)?;
+
     with_dmar(|dmar| {
-        let mut reserved = dmar
-            .structures()
-            .filter_map(|structure| match structure {
-                Structure::Reserved(memory) => Some(memory),
-                _ => None,
-            })
-            .peekable();
+        let mut all = KVec::new();
 
-        // This is asked at each attach, and few have any.
-        if reserved.peek().is_none() {
-            return Ok(());
-        }
-        let Location { segment, way } = Location::of(function)?;
+        for structure in dmar.structures() {
+            let Structure::Reserved(memory) = structure else {
+                continue;
+            };
 
-        for memory in reserved {
             if memory.segment == segment
                 && memory.is_sane()
                 && memory.scopes.reach(&way) == Some(way.len())
             {
-                // CAST: `usize` has 64 bits where there is such a unit.
-                let size = (memory.last - memory.first + 1) as usize;
+                let own = OwnMemory {
+                    start: memory.first,
+                    // CAST: `usize` has 64 bits where there is such a unit.
+                    size: (memory.last - memory.first + 1) as usize,
+                    relaxable: function.leaves_reserved_memory(),
+                };
 
-                list.add_direct(memory.first, size, function.leaves_reserved_memory())?;
+                all.push(own, GFP_KERNEL)?;
             }
         }
-        Ok(())
+        Ok(all)
     })
 }
 

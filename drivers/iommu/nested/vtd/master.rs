@@ -16,7 +16,10 @@ use super::{
         Audience,
         Sink, //
     },
-    firmware,
+    firmware::{
+        self,
+        OwnMemory, //
+    },
     pasids,
     switch::OWN,
     Vtd, //
@@ -47,6 +50,7 @@ const TRANSLATION_UNIT: u32 = 12;
 #[pin_data]
 pub(crate) struct Master {
     dev: ARef<Device>,
+    own_memory: KVec<OwnMemory>,
     #[pin]
     source: Source<Vtd>,
 }
@@ -99,10 +103,12 @@ impl Master {
             depth: pci.ats_queue_depth() as u8,
         });
 
+        let own_memory = firmware::own_memory(&pci)?;
         let source = Source::new(unit, &unit.memory(hw), rids, pasid_bits, device_tlb)?;
 
         Ok(try_pin_init!(Self {
             dev: dev.into(),
+            own_memory,
             source <- source,
         }? Error))
     }
@@ -158,6 +164,11 @@ impl Master {
     /// Whether ATS can be used.
     pub(crate) fn ats_capable(&self) -> bool {
         self.source.has_device_tlb()
+    }
+
+    /// The memory that firmware says the device uses by itself.
+    pub(super) fn own_memory(&self) -> &[OwnMemory] {
+        &self.own_memory
     }
 
     /// Runs `f` on each PASID that is attached, and its entry. May sleep.

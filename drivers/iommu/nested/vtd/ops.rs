@@ -127,9 +127,9 @@ impl Driver for Vtd {
 
     fn resv_regions(ep: &Endpoint<Self>, list: &mut ResvList<'_>) -> Result {
         list.add_msi(INTERRUPTS, INTERRUPTS_SIZE)?;
-        let function = PciEndpoint::new(ep.dev()).ok_or(ENODEV)?;
-
-        firmware::add_reserved(&function, list)
+        ep.own_memory()
+            .iter()
+            .try_for_each(|memory| memory.add_to(list))
     }
 
     fn alloc_paging(

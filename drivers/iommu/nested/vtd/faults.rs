@@ -89,6 +89,13 @@ impl Members {
         Ok(self.all.lock().reserve(1, GFP_KERNEL)?)
     }
 
+    fn contains(&self, rid: u16, pasid: Option<u32>) -> bool {
+        self.all
+            .lock()
+            .iter()
+            .any(|member| (member.rid, member.pasid) == (rid, pasid))
+    }
+
     fn assign(&self, rid: u16, pasid: Option<u32>, guest: Option<(u16, Audience)>) {
         let mut all = self.all.lock();
 
@@ -144,6 +151,10 @@ impl Unit {
         pasid: Option<u32>,
         guest: Option<(u16, Audience)>,
     ) {
+        // The host's stay the host's.
+        if guest.is_none() && !self.members.contains(rid, pasid) {
+            return;
+        }
         self.drain_faults();
         self.members.assign(rid, pasid, guest);
     }

@@ -98,8 +98,8 @@ impl<P: Page> PasidTable<P> {
     }
 
     /// Changes the entry of a PASID, without an interruption of traffic where the architecture
-    /// allows that. When it returns the unit uses the new one; what it has cached of translations
-    /// by the old one is for the caller to invalidate.
+    /// allows that, and then invalidates what `translations` says for the way it went. When it
+    /// returns the unit uses the new entry.
     ///
     /// # Errors
     ///
@@ -110,20 +110,29 @@ impl<P: Page> PasidTable<P> {
         unit: &impl Invalidate,
         pasid: u32,
         new: &PasidEntry,
-    ) -> Result<Transition> {
+        translations: impl FnOnce(Transition) -> Option<Descriptor>,
+    ) -> Result {
         let told_all = unit.is_told_all();
+        let (page, first) = self.find(pasid).ok_or(ENOENT)?;
+        let old = PasidEntry::from_words(core::array::from_fn(|i| page.load(first + i)));
         // A copy of the old entry is cached under the DID that is in it, if one is.
-        let forget = match self.read(pasid).did() {
+        let forget = match old.did() {
             Some(did) if !told_all => Descriptor::pasid_cache_pasid(did, pasid),
             _ => Descriptor::pasid_cache_global(),
         };
-        let (page, first) = self.find(pasid).ok_or(ENOENT)?;
         let mut slot = PageSlot::new::<PasidLayout, WORDS>(page, first, told_all, || {
             unit.invalidate(core::slice::from_ref(&forget))
         });
         let transition = entry::write::<PasidLayout, _, WORDS>(&mut slot, new.words());
+        let due = slot.finish()?;
 
-        slot.status()?;
+        match (due, translations(transition)) {
+            // Nothing is cached by the old entry after that is forgotten.
+            (true, Some(drop)) => unit.invalidate(&[forget, Descriptor::fence(), drop])?,
+            (true, None) => unit.invalidate(&[forget])?,
+            (false, Some(drop)) => unit.invalidate(&[drop])?,
+            (false, None) => (),
+        }
         if !new.is_present() {
             // Nothing is read of it any more, but by units that do not look at P.
             for i in first..first + WORDS {
@@ -131,7 +140,7 @@ impl<P: Page> PasidTable<P> {
             }
             page.publish(first..first + WORDS);
         }
-        Ok(transition)
+        Ok(())
     }
 
     /// The page of a PASID's entry, and its first word there.

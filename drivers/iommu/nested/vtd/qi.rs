@@ -217,14 +217,19 @@ impl<P: Page> Queue<P> {
         (self.completed + distance).min(self.tail)
     }
 
-    /// ITE: the wait descriptors that the unit had fetched will not be carried out.
+    /// ITE: the wait descriptors that the unit had fetched will not be carried out. What is after a
+    /// fence may have been begun with too early then.
     fn drop_fetched(&mut self, regs: &impl Registers) {
         let head = self.head(regs);
+        let mut pos = self.completed;
 
-        for pos in self.completed..head {
-            if Descriptor::writes_status(&self.load(pos)) {
-                self.fail(pos);
-            }
+        while let Some(dropped) = (pos..head).find(|&pos| Descriptor::waits(&self.load(pos))) {
+            let Some(wait) = self.wait_from(dropped) else {
+                break;
+            };
+
+            self.fail(wait);
+            pos = wait + 1;
         }
         self.completed = head;
     }
@@ -236,7 +241,7 @@ impl<P: Page> Queue<P> {
         if head >= self.tail {
             return;
         }
-        let wait = (head..self.tail).find(|&pos| Descriptor::writes_status(&self.load(pos)));
+        let wait = self.wait_from(head);
 
         if wait != Some(head) {
             self.store(head, &Descriptor::fence());
@@ -244,6 +249,11 @@ impl<P: Page> Queue<P> {
         if let Some(wait) = wait {
             self.fail(wait);
         }
+    }
+
+    /// Where the submission ends that the descriptor at `pos` is of.
+    fn wait_from(&self, pos: u64) -> Option<u64> {
+        (pos..self.tail).find(|&pos| Descriptor::writes_status(&self.load(pos)))
     }
 
     fn fail(&mut self, pos: u64) {

@@ -44,6 +44,9 @@ pub(crate) trait Invalidate {
 /// An entry of a page, from word `first` on, with `forget` to make the unit drop what it knows of
 /// it. It can know an entry that was present when it was last made to.
 ///
+/// The unit is made to forget before the next store, or else by who [finishes](Self::finish): it is
+/// then due with what else there is to invalidate.
+///
 /// The entry writer has no use for errors, as a half-written entry is no way out: they are kept for
 /// the end.
 pub(super) struct PageSlot<'a, P, F> {
@@ -55,11 +58,14 @@ pub(super) struct PageSlot<'a, P, F> {
     known: bool,
     told_all: bool,
     forget: F,
+    /// The unit is to be made to forget.
+    due: bool,
     status: Result,
 }
 
 impl<'a, P: Page, F: FnMut() -> Result> PageSlot<'a, P, F> {
     /// `told_all` is as in [`Invalidate::is_told_all`].
+    #[inline]
     pub(super) fn new<L: Layout<N>, const N: usize>(
         page: &'a P,
         first: usize,
@@ -73,38 +79,64 @@ impl<'a, P: Page, F: FnMut() -> Result> PageSlot<'a, P, F> {
             known: page.load(first) & L::VALID != 0,
             told_all,
             forget,
+            due: false,
             status: Ok(()),
         }
     }
 
-    /// The first error since the slot was made.
-    pub(super) fn status(self) -> Result {
-        self.status
+    fn is_present(&self) -> bool {
+        self.page.load(self.first) & self.valid != 0
+    }
+
+    /// Makes the unit forget, if that is due.
+    #[inline]
+    fn settle(&mut self) {
+        if !self.due {
+            return;
+        }
+        let result = (self.forget)();
+
+        self.due = false;
+        // What it was not made to forget it still knows.
+        self.known = self.is_present() || result.is_err();
+        if self.status.is_ok() {
+            self.status = result;
+        }
+    }
+
+    /// Returns whether the unit is still to be made to forget.
+    ///
+    /// # Errors
+    ///
+    /// The first since the slot was made. It was made to forget, or was told to.
+    #[inline]
+    pub(super) fn finish(mut self) -> Result<bool> {
+        if self.status.is_err() {
+            self.settle();
+        }
+        self.status.map(|()| self.due)
     }
 }
 
 impl<P: Page, F: FnMut() -> Result, const N: usize> Slot<N> for PageSlot<'_, P, F> {
+    #[inline]
     fn load(&self, i: usize) -> u64 {
         self.page.load(self.first + i)
     }
 
+    #[inline]
     fn store(&mut self, i: usize, value: u64) {
+        self.settle();
         self.page.put(self.first + i, value);
     }
 
+    #[inline]
     fn sync(&mut self) {
         self.page.publish(self.first..self.first + N);
-        let present = self.page.load(self.first) & self.valid != 0;
-        let result = if self.known || (self.told_all && present) {
-            (self.forget)()
-        } else {
-            Ok(())
-        };
 
-        // What it was not made to forget it still knows.
-        self.known = present || result.is_err();
-        if self.status.is_ok() {
-            self.status = result;
-        }
+        let present = self.is_present();
+
+        self.due = self.known || (self.told_all && present);
+        self.known |= present;
     }
 }

@@ -59,44 +59,34 @@ impl<U: Invalidate> Place<'_, U> {
         old: Option<Tag>,
         new: Option<Tag>,
     ) -> Result {
-        let transition = table.write(self.unit, self.pasid, entry)?;
+        table.write(self.unit, self.pasid, entry, |transition| {
+            // CM: that there was nothing, if only in between, is cached as well.
+            let absent = old.is_none() || transition == Transition::Disruptive;
 
-        self.forget(old, new, transition)
-    }
-
-    /// Makes unit and device forget what must not be used any more of what was tagged by `old`.
-    fn forget(&self, old: Option<Tag>, new: Option<Tag>, transition: Transition) -> Result {
-        let mut batch: Batch<'_, _> = Batch::new(self.unit);
-
-        // CM: that there was nothing, if only in between, is cached as well.
-        let absent = old.is_none() || transition == Transition::Disruptive;
-
-        if self.features.caching_mode && absent && new.is_some() {
-            batch.push(Descriptor::iotlb_global(self.features.drain));
-        } else if let Some(old) = old {
-            batch.push(old.all(self.features));
-        }
-
-        let result = batch.complete();
+            match self.features.caching_mode && absent && new.is_some() {
+                true => Some(Descriptor::iotlb_global(self.features.drain)),
+                false => old.map(|old| old.all(self.features)),
+            }
+        })?;
 
         match old {
-            Some(_) => result.and(self.forget_device(&mut batch)),
-            None => result,
+            Some(_) => self.forget_device(),
+            None => Ok(()),
         }
     }
 
     /// Makes the device forget.
-    fn forget_device(&self, batch: &mut Batch<'_, U>) -> Result {
-        let all = |device| {
-            let descriptor = match self.pasid {
-                OWN => Descriptor::device_tlb(device, Block::ALL),
-                pasid => Descriptor::pasid_device_tlb(device, pasid, Block::ALL),
-            };
-
-            (device, descriptor)
+    fn forget_device(&self) -> Result {
+        let Some(device) = self.device_tlb else {
+            return Ok(());
+        };
+        let mut batch: Batch<'_, _> = Batch::new(self.unit);
+        let all = match self.pasid {
+            OWN => Descriptor::device_tlb(device, Block::ALL),
+            pasid => Descriptor::pasid_device_tlb(device, pasid, Block::ALL),
         };
 
-        flush::invalidate_devices(batch, self.device_tlb.into_iter().map(all))
+        flush::invalidate_devices(&mut batch, core::iter::once((device, all)))
     }
 
     /// Blocks what is in whatever state after a failure. When it returns, nothing is in use of
@@ -106,17 +96,13 @@ impl<U: Invalidate> Place<'_, U> {
     ///
     /// Those of the unit. What it uses then is unknown; the entry in memory blocks.
     pub(crate) fn block<P: Page>(&self, table: &mut PasidTable<P>) -> Result {
-        let mut batch: Batch<'_, _> = Batch::new(self.unit);
+        // What of this fails is made up for.
+        let _ = table.write(self.unit, self.pasid, &PasidEntry::blocked(), |_| None);
+        let forgotten = self.unit.invalidate(&[Descriptor::pasid_cache_global()]);
+        let dropped = self
+            .unit
+            .invalidate(&[Descriptor::iotlb_global(self.features.drain)]);
 
-        // What of this fails is made up for below.
-        let _ = table.write(self.unit, self.pasid, &PasidEntry::blocked());
-
-        batch.push(Descriptor::pasid_cache_global());
-        let forgotten = batch.complete();
-
-        batch.push(Descriptor::iotlb_global(self.features.drain));
-        let dropped = batch.complete();
-
-        forgotten.and(dropped).and(self.forget_device(&mut batch))
+        forgotten.and(dropped).and(self.forget_device())
     }
 }

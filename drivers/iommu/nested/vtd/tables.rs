@@ -105,7 +105,10 @@ impl<P: Page> Tables<P> {
             });
 
         entry::write::<ContextLayout, _, WORDS>(&mut slot, context.words());
-        slot.status()
+        match slot.finish()? {
+            true => unit.invalidate(&forget),
+            false => Ok(()),
+        }
     }
 
     /// The entry of a requester ID, if there is one.

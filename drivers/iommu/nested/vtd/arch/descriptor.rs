@@ -315,9 +315,14 @@ impl Descriptor {
         }
     }
 
+    /// Whether a descriptor in the queue waits for those before.
+    pub(crate) const fn waits(words: &[u64; 4]) -> bool {
+        TYPE.get(words) == Type::Wait as u64
+    }
+
     /// Whether a descriptor in the queue is one that [`Descriptor::wait`] makes.
     pub(crate) const fn writes_status(words: &[u64; 4]) -> bool {
-        TYPE.get(words) == Type::Wait as u64 && STATUS_WRITE.is_set(words)
+        Self::waits(words) && STATUS_WRITE.is_set(words)
     }
 
     /// The type, which is one of [`Type`] if a function here made the descriptor.

@@ -105,6 +105,9 @@ pub(crate) struct Queue {
     log: Shared<KVec<Done>>,
     /// A device that has not answered an invalidation.
     late: Cell<Option<u16>>,
+    /// Entries are being forgotten that translations may still be made by: neither a fence came
+    /// since then, nor what was submitted when there was nothing left to do.
+    forgetting: Cell<bool>,
 }
 
 /// IECTL: interrupt mask, and pending.
@@ -134,6 +137,7 @@ impl Queue {
             refuse: Cell::new(None),
             log: Shared::new(KVec::new()),
             late: Cell::new(None),
+            forgetting: Cell::new(false),
         }
     }
 }
@@ -326,6 +330,9 @@ impl Unit {
         } else if tail >= self.queue_size() {
             self.queue_fails(BAD_TAIL);
         } else {
+            if self.queue.head.get() == self.queue.tail.get() {
+                self.queue.forgetting.set(false);
+            }
             self.queue.tail.set(tail);
         }
     }
@@ -411,11 +418,33 @@ impl Unit {
         if queue.log.borrow_mut().push(done, GFP_ATOMIC).is_err() {
             self.complain("no memory for the log");
         }
+        self.order(kind, &words);
         if !omitted {
             self.invalidate(kind, &words);
         }
         self.look();
         true
+    }
+
+    /// A unit may begin with a descriptor before those in front of it are done.
+    fn order(&self, kind: Kind, d: &[u64; 4]) {
+        let forgetting = &self.queue.forgetting;
+
+        match kind {
+            Kind::ContextGlobal
+            | Kind::ContextDomain
+            | Kind::ContextDevice
+            | Kind::PasidDomain
+            | Kind::Pasid
+            | Kind::PasidGlobal => forgetting.set(true),
+            // FN.
+            Kind::Wait if bit(d[0], 6) => forgetting.set(false),
+            Kind::Wait | Kind::InterruptEntry | Kind::PageResponse => (),
+            _ if forgetting.get() => {
+                self.complain("translations may be made anew by an entry that is to be forgotten");
+            }
+            _ => (),
+        }
     }
 
     fn refuses(&self, kind: Kind) -> bool {

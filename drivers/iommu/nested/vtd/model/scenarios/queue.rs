@@ -173,6 +173,33 @@ mod cases {
     }
 
     #[test]
+    fn a_device_that_does_not_answer_before_a_fence() -> Result {
+        let model = Model::new(Config::RICH)?;
+        let mut queue = stepping(&model)?;
+        let all = Descriptor::iotlb_global(DRAIN);
+
+        model.set_ats(RID, true)?;
+        model.set_mute(RID, true)?;
+
+        let lost = queue.submit(
+            &model,
+            &[
+                Descriptor::device_tlb(DEVICE, Block::ALL),
+                Descriptor::fence(),
+                all,
+            ],
+        )?;
+        let after = queue.submit(&model, &[Descriptor::fence(), all])?;
+
+        step(&model);
+        queue.progress(&model)?;
+        step(&model);
+        assert!(queue.progress(&model)? > after);
+        assert_eq!([lost, after].map(|pos| queue.failed(pos)), [true, false]);
+        Ok(())
+    }
+
+    #[test]
     fn a_descriptor_that_is_refused() -> Result {
         let model = Model::new(Config::RICH)?;
         let mut queue = stepping(&model)?;

@@ -157,27 +157,24 @@ impl Users {
         }
     }
 
-    /// Whether there is room for one more to [`join`](Self::join).
-    pub(crate) fn has_room(&self) -> bool {
-        self.tags.capacity() > self.tags.len() && self.devices.capacity() > self.devices.len()
+    /// Whether there is room for `usage` to [`join`](Self::join).
+    pub(crate) fn has_room(&self, usage: &Usage) -> bool {
+        self.tags.capacity() > self.tags.len()
+            && (usage.device.is_none() || self.devices.capacity() > self.devices.len())
     }
 
-    /// Moves all into vectors with more room.
+    /// Moves what there is more room for into the vectors of `room`.
     pub(crate) fn take_room(&mut self, room: &mut Room) {
-        for tag in self.tags.iter() {
-            // Can't fail: there is room.
-            let _ = room.tags.push_within_capacity(*tag);
-        }
-        for device in self.devices.iter() {
-            let _ = room.devices.push_within_capacity(*device);
-        }
-        core::mem::swap(&mut self.tags, &mut room.tags);
-        core::mem::swap(&mut self.devices, &mut room.devices);
+        move_all(&mut self.tags, &mut room.tags);
+        move_all(&mut self.devices, &mut room.devices);
     }
 
-    /// How much there has to be in a [`Room`] for one more.
-    pub(crate) fn wanted(&self) -> usize {
-        self.tags.len().max(self.devices.len()) + 1
+    /// How much there has to be in a [`Room`] for `usage`.
+    pub(crate) fn wanted(&self, usage: &Usage) -> Wanted {
+        Wanted {
+            tags: self.tags.len() + 1,
+            devices: usage.device.map_or(0, |_| self.devices.len() + 1),
+        }
     }
 
     /// Adds a user, before the unit is told to use the domain. There is [room](Self::has_room).
@@ -288,6 +285,25 @@ impl Users {
     }
 }
 
+/// Moves all into a vector with more room, if it has that.
+fn move_all<T: Copy>(from: &mut KVec<T>, to: &mut KVec<T>) {
+    if to.capacity() <= from.len() {
+        return;
+    }
+    for one in from.iter() {
+        // Can't fail: there is room.
+        let _ = to.push_within_capacity(*one);
+    }
+    core::mem::swap(from, to);
+}
+
+/// How many there is to be room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    tags: usize,
+    devices: usize,
+}
+
 /// Vectors for more users.
 pub(crate) struct Room {
     tags: KVec<(Tag, u32)>,
@@ -303,20 +319,20 @@ impl Room {
         }
     }
 
-    /// Makes room for that many. May sleep.
+    /// Makes room. May sleep.
     ///
     /// # Errors
     ///
     /// - [`ENOMEM`]
-    pub(crate) fn grow(&mut self, wanted: usize) -> Result {
-        self.tags.reserve(wanted, GFP_KERNEL)?;
-        self.devices.reserve(wanted, GFP_KERNEL)?;
+    pub(crate) fn grow(&mut self, wanted: Wanted) -> Result {
+        self.tags.reserve(wanted.tags, GFP_KERNEL)?;
+        self.devices.reserve(wanted.devices, GFP_KERNEL)?;
         Ok(())
     }
 
-    /// Whether there is room for that many.
-    pub(crate) fn holds(&self, wanted: usize) -> bool {
-        self.tags.capacity() >= wanted && self.devices.capacity() >= wanted
+    /// Whether there is as much room.
+    pub(crate) fn holds(&self, wanted: Wanted) -> bool {
+        self.tags.capacity() >= wanted.tags && self.devices.capacity() >= wanted.devices
     }
 }
 

@@ -61,7 +61,7 @@ impl<M: Machine> Targets<M> {
     ///
     /// - [`ENOMEM`]
     pub(crate) fn join(&self, usage: &Usage) -> Result {
-        self.users_with_room()?.join(usage);
+        self.users_with_room(usage)?.join(usage);
         Ok(())
     }
 
@@ -71,16 +71,16 @@ impl<M: Machine> Targets<M> {
         self.users.lock().leave(usage);
     }
 
-    fn users_with_room(&self) -> Result<SpinLockIrqGuard<'_, Users>> {
+    fn users_with_room(&self, usage: &Usage) -> Result<SpinLockIrqGuard<'_, Users>> {
         let mut room = Room::new();
 
         loop {
             let mut users = self.users.lock();
 
-            if users.has_room() {
+            if users.has_room(usage) {
                 return Ok(users);
             }
-            let wanted = users.wanted();
+            let wanted = users.wanted(usage);
             if room.holds(wanted) {
                 users.take_room(&mut room);
                 return Ok(users);

@@ -53,15 +53,17 @@ fn users_without_devices() -> Result<Users> {
 
 fn users_by(caches: bool) -> Result<Users> {
     let mut users = Users::new(&RICH);
-    let mut room = Room::new();
     let usages = [(5, OWN, 1), (6, 7, 1), (8, OWN, 2)].map(|(did, pasid, sid)| Usage {
         tag: Tag::First { did, pasid },
         device: caches.then(|| (cache(sid), (pasid != OWN).then_some(pasid))),
     });
 
-    room.grow(usages.len())?;
-    users.take_room(&mut room);
     for usage in &usages {
+        let mut room = Room::new();
+
+        room.grow(users.wanted(usage))?;
+        users.take_room(&mut room);
+        assert!(users.has_room(usage));
         users.join(usage);
     }
     Ok(users)

@@ -81,17 +81,6 @@ impl<M: Machine> Attachment<M> {
     }
 }
 
-impl<M: Machine> Clone for Attachment<M> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Blocked => Self::Blocked,
-            Self::Identity => Self::Identity,
-            Self::Paging(domain) => Self::Paging(domain.clone()),
-            Self::Guest(guest, stage1) => Self::Guest(guest.clone(), *stage1),
-        }
-    }
-}
-
 /// An attachment that is made.
 ///
 /// What is on a nesting parent has a DID of its own, and keeps it as long as it is on that parent:
@@ -100,15 +89,6 @@ impl<M: Machine> Clone for Attachment<M> {
 struct Attached<M: Machine> {
     to: Attachment<M>,
     own: Option<Arc<OwnedDid<M>>>,
-}
-
-impl<M: Machine> Clone for Attached<M> {
-    fn clone(&self) -> Self {
-        Self {
-            to: self.to.clone(),
-            own: self.own.clone(),
-        }
-    }
 }
 
 impl<M: Machine> Attached<M> {
@@ -177,6 +157,13 @@ impl<M: Machine> Attached<M> {
     }
 }
 
+/// What of `all` a PASID is attached to, unless it is blocked.
+fn find<M: Machine>(all: &[(u32, Attached<M>)], pasid: u32) -> Option<&Attached<M>> {
+    let (_, attached) = all.iter().find(|(there, _)| *there == pasid)?;
+
+    Some(attached)
+}
+
 struct State<M: Machine> {
     table: PasidTable<M::Page>,
     /// What is not blocked.
@@ -184,18 +171,17 @@ struct State<M: Machine> {
 }
 
 impl<M: Machine> State<M> {
-    fn of(&self, pasid: u32) -> Attached<M> {
-        self.attached
-            .iter()
-            .find(|(there, _)| *there == pasid)
-            .map_or(Attached::BLOCKED, |(_, attached)| attached.clone())
-    }
-
-    /// Records an attachment. There is room.
+    /// Records an attachment in place of another one. There is room.
     fn set(&mut self, pasid: u32, attached: Attached<M>) {
-        self.attached.retain(|(there, _)| *there != pasid);
-        if !matches!(attached.to, Attachment::Blocked) {
-            let _ = self.attached.push_within_capacity((pasid, attached));
+        let index = self.attached.iter().position(|(there, _)| *there == pasid);
+
+        match (index, &attached.to) {
+            (Some(i), Attachment::Blocked) => drop(self.attached.remove(i)),
+            (Some(i), _) => self.attached[i].1 = attached,
+            (None, Attachment::Blocked) => (),
+            (None, _) => {
+                let _ = self.attached.push_within_capacity((pasid, attached));
+            }
         }
     }
 }
@@ -418,7 +404,7 @@ impl<M: Machine> Traffic<'_, M> {
 
     /// The DID of its own that a PASID's traffic has, on a nesting parent.
     pub(crate) fn own_did(&self, pasid: u32) -> Option<u16> {
-        self.state.of(pasid).own.map(|own| own.get())
+        Some(find(&self.state.attached, pasid)?.own.as_ref()?.get())
     }
 
     /// Attaches the device's own traffic. May sleep.
@@ -501,7 +487,6 @@ impl<M: Machine> Traffic<'_, M> {
         let source = self.source;
         let engine = source.engine();
         let state = &mut *self.state;
-        let old = state.of(pasid);
 
         if matches!(to, Attachment::Identity) && !engine.features.pass_through {
             return Err(EOPNOTSUPP);
@@ -511,14 +496,17 @@ impl<M: Machine> Traffic<'_, M> {
                 return Err(EINVAL);
             }
         }
+        // Blocking can't fail for want of memory.
+        if !matches!(to, Attachment::Blocked) {
+            state.attached.reserve(1, GFP_KERNEL)?;
+        }
+
+        let blocked = Attached::BLOCKED;
+        let old = find(&state.attached, pasid).unwrap_or(&blocked);
         let new = old.next(to)?;
         let place = source.place(pasid);
         let (from, to) = (old.tag(pasid), new.tag(pasid));
 
-        // Blocking can't fail for want of memory.
-        if to.is_some() {
-            state.attached.reserve(1, GFP_KERNEL)?;
-        }
         source.join(&new, pasid)?;
 
         let result = place.switch(&mut state.table, &new.entry(engine), from, to);
@@ -528,15 +516,15 @@ impl<M: Machine> Traffic<'_, M> {
                 if let Attachment::Identity = old.to {
                     source.leave_shortcut();
                 }
-                source.leave(&old, pasid);
+                source.leave(old, pasid);
                 state.set(pasid, new);
             }
             Err(_) => {
                 // There is nobody to tell if that fails, too.
                 let _ = place.block(&mut state.table);
                 source.leave(&new, pasid);
-                source.leave(&old, pasid);
-                state.set(pasid, Attached::BLOCKED);
+                source.leave(old, pasid);
+                state.set(pasid, blocked);
             }
         }
         result

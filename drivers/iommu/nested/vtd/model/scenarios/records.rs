@@ -55,14 +55,14 @@ mod cases {
 
         // The guest maps what it does not have.
         guest.map(IOVA, 0x7000)?;
-        for to in [
-            Attachment::Blocked,
-            spaces[0].to(),
-            spaces[1].to(),
-            guest.to(),
-        ] {
-            for pasid in [None, PASID] {
-                device.attach(pasid, to.clone())?;
+        for pasid in [None, PASID] {
+            for to in [
+                Attachment::Blocked,
+                spaces[0].to(),
+                spaces[1].to(),
+                guest.to(),
+            ] {
+                device.attach(pasid, to)?;
                 for (write, request) in [(false, Request::Read), (true, Request::Write)] {
                     let Err(reason) = model.dma(RID, pasid, IOVA + 8, write) else {
                         return Err(EINVAL);

@@ -225,7 +225,13 @@ impl Users {
             leaf,
         };
 
-        self.issue::<FEW>(unit, &[change])
+        // Most domains are one device's, which caches nothing itself.
+        match (&self.tags[..], &self.devices[..]) {
+            (&[(tag, _)], []) if tag.is_of(pasid) => {
+                unit.invalidate(&[self.descriptor(tag, &change)])
+            }
+            _ => self.issue::<FEW>(unit, &[change]),
+        }
     }
 
     /// Invalidates what is cached of all of `changes`, waiting as seldom as can be: for the unit to
@@ -238,8 +244,23 @@ impl Users {
         self.issue::<RUN_MAX>(unit, changes)
     }
 
-    fn issue<const N: usize>(&self, unit: &impl Invalidate, changes: &[Change]) -> Result {
+    /// What invalidates `change` in what has the tag.
+    #[inline]
+    fn descriptor(&self, tag: Tag, change: &Change) -> Descriptor {
         let fits = |block: &Block| self.max_order.is_some_and(|max| block.order <= max);
+
+        match (tag, change.part()) {
+            (Tag::First { did, pasid }, Some(block)) => {
+                Descriptor::pasid_iotlb_page(did, pasid, block, change.leaf)
+            }
+            (Tag::Second { did }, Some(block)) if fits(&block) => {
+                Descriptor::iotlb_page(did, block, change.leaf, self.drain)
+            }
+            _ => tag.everything(self.drain),
+        }
+    }
+
+    fn issue<const N: usize>(&self, unit: &impl Invalidate, changes: &[Change]) -> Result {
         // What a guest has made of a page is cached by the guest's addresses.
         let guests = self
             .tags
@@ -251,15 +272,7 @@ impl Users {
             let of_change = |(tag, _): &&(Tag, u32)| tag.is_of(change.pasid);
 
             for &(tag, _) in self.tags.iter().filter(of_change) {
-                batch.push(match (tag, change.part()) {
-                    (Tag::First { did, pasid }, Some(block)) => {
-                        Descriptor::pasid_iotlb_page(did, pasid, block, change.leaf)
-                    }
-                    (Tag::Second { did }, Some(block)) if fits(&block) => {
-                        Descriptor::iotlb_page(did, block, change.leaf, self.drain)
-                    }
-                    _ => tag.everything(self.drain),
-                });
+                batch.push(self.descriptor(tag, change));
             }
         }
         if self.devices.is_empty() {

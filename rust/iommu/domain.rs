@@ -8,6 +8,7 @@ use super::{
         Ops,
         Target, //
     },
+    page_requests,
     Driver,
     Endpoint,
     Gather, //
@@ -435,27 +436,31 @@ impl<D: Driver> PagingDomain<D> {
     extern "C" fn attach_dev(
         raw: *mut bindings::iommu_domain,
         dev: *mut bindings::device,
-        _old: *mut bindings::iommu_domain,
+        old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: See above.
         let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
+        let attach = || D::attach(ep, Target::Paging(paging));
 
-        from_result(|| D::attach(ep, Target::Paging(paging)).map(|()| 0))
+        // SAFETY: See above.
+        from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
     }
 
     extern "C" fn set_dev_pasid(
         raw: *mut bindings::iommu_domain,
         dev: *mut bindings::device,
         pasid: bindings::ioasid_t,
-        _old: *mut bindings::iommu_domain,
+        old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: See above.
         let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
 
         // SAFETY: An endpoint's IOMMU is registered.
         let hw = unsafe { Endpoint::<D>::iommu(ep).bound_dev() };
+        let attach = || D::attach_pasid(ep, hw, pasid, Some(paging));
 
-        from_result(|| D::attach_pasid(ep, hw, pasid, Some(paging)).map(|()| 0))
+        // SAFETY: See above.
+        from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
     }
 
     extern "C" fn flush_iotlb_all(raw: *mut bindings::iommu_domain) {
@@ -502,39 +507,45 @@ impl<D: Driver> StaticDomain<D> {
     };
 
     extern "C" fn attach_identity(
-        _raw: *mut bindings::iommu_domain,
+        raw: *mut bindings::iommu_domain,
         dev: *mut bindings::device,
-        _old: *mut bindings::iommu_domain,
+        old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: The core calls this with a device that the driver has probed and not released.
         let ep = unsafe { Endpoint::from_dev(dev) };
+        let attach = || D::attach(ep, Target::Identity);
 
-        from_result(|| D::attach(ep, Target::Identity).map(|()| 0))
+        // SAFETY: As above; the domains are valid.
+        from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
     }
 
     extern "C" fn attach_blocked(
-        _raw: *mut bindings::iommu_domain,
+        raw: *mut bindings::iommu_domain,
         dev: *mut bindings::device,
-        _old: *mut bindings::iommu_domain,
+        old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: As in `attach_identity()`.
         let ep = unsafe { Endpoint::from_dev(dev) };
+        let attach = || D::attach(ep, Target::Blocked);
 
-        from_result(|| D::attach(ep, Target::Blocked).map(|()| 0))
+        // SAFETY: As above; the domains are valid.
+        from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
     }
 
     extern "C" fn block_pasid(
-        _raw: *mut bindings::iommu_domain,
+        raw: *mut bindings::iommu_domain,
         dev: *mut bindings::device,
         pasid: bindings::ioasid_t,
-        _old: *mut bindings::iommu_domain,
+        old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: As in `attach_identity()`.
         let ep = unsafe { Endpoint::from_dev(dev) };
 
         // SAFETY: An endpoint's IOMMU is registered.
         let hw = unsafe { Endpoint::<D>::iommu(ep).bound_dev() };
+        let block = || D::attach_pasid(ep, hw, pasid, None);
 
-        from_result(|| D::attach_pasid(ep, hw, pasid, None).map(|()| 0))
+        // SAFETY: As above; the domains are valid.
+        from_result(|| unsafe { page_requests::around(ep, raw, old, block) }.map(|()| 0))
     }
 }

@@ -11,6 +11,10 @@ use super::{
         StaticDomain, //
     },
     nested,
+    page_requests::{
+        self,
+        PageRequests, //
+    },
     viommu,
     Endpoint,
     FwSpec,
@@ -103,6 +107,8 @@ pub trait Driver: Sized + 'static {
     type Viommu: viommu::Operations<Driver = Self>;
     /// Nested domains without a virtual IOMMU, [`NoNested`](super::NoNested) if there are none.
     type Nested: Nested<Driver = Self>;
+    /// Page requests, [`NoPageRequests`](page_requests::NoPageRequests) if there are none.
+    type PageRequests: PageRequests<Driver = Self>;
     /// The structure of `IOMMU_GET_HW_INFO`.
     type HwInfo: AsBytes;
 
@@ -233,6 +239,7 @@ impl<D: Driver> Ops<D> {
         domain_alloc_nested: nested::Ops::<D::Nested>::ALLOC,
         get_viommu_size: Some(viommu::Ops::<D::Viommu>::get_size),
         viommu_init: Some(viommu::Ops::<D::Viommu>::init),
+        page_response: page_requests::Ops::<D::PageRequests>::RESPOND,
         owner: D::OWNER.as_ptr(),
         identity_domain: core::ptr::from_ref(StaticDomain::<D>::IDENTITY).cast_mut(),
         blocked_domain: core::ptr::from_ref(StaticDomain::<D>::BLOCKED).cast_mut(),
@@ -273,6 +280,7 @@ impl<D: Driver> Ops<D> {
             Arc::from_raw(ep)
         };
 
+        page_requests::close(&ep);
         D::release(&ep);
     }
 

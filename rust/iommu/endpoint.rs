@@ -18,6 +18,7 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::Atomic,
         Arc,
         ArcBorrow,
         SpinLock, //
@@ -33,6 +34,9 @@ pub struct Endpoint<D: Driver> {
     /// lock.
     #[pin]
     virtual_id: SpinLock<Option<(usize, u64)>>,
+    /// How many attachments of the device have somebody who serves page requests. Changed with the
+    /// core's group mutex held.
+    pub(super) served: Atomic<u32>,
     #[pin]
     data: D::Endpoint,
 }
@@ -51,6 +55,7 @@ impl<D: Driver> Endpoint<D> {
                 dev: dev.into(),
                 iommu: iommu.clone(),
                 virtual_id <- new_spinlock!(None, "Endpoint::virtual_id"),
+                served: Atomic::new(0),
                 data <- data,
             }),
             GFP_KERNEL,

@@ -12,6 +12,7 @@
 //! - [`Paging`] is `struct iommu_domain_ops` of a domain that the kernel maps into, [`Mapped`] if
 //!   the driver has its page table;
 //! - [`Nested`] is a guest's first stage on a [`Paging`] domain, where it takes no virtual IOMMU;
+//! - [`page_requests`] is the core's part of PRI: `struct iopf_queue` and the answers;
 //! - [`viommu`] is `struct iommufd_viommu_ops`: virtual IOMMUs, nested domains, events;
 //! - [`client`] is the other side: groups of devices that are given to somebody;
 //! - `pgtable`, [`Gather`], [`FwSpec`], [`ResvList`], [`PciEndpoint`], [`UserData`] and
@@ -58,6 +59,7 @@ pub mod generic_pt;
 mod instance;
 mod instances;
 mod nested;
+pub mod page_requests;
 mod pci;
 #[cfg(CONFIG_X86_64)]
 pub mod periodic;

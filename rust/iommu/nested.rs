@@ -6,6 +6,7 @@
 use super::{
     bindings,
     domain::PagingDomain,
+    page_requests,
     Driver,
     Endpoint,
     UserArray,
@@ -201,27 +202,31 @@ impl<N: Nested> Ops<N> {
     extern "C" fn attach_dev(
         raw: *mut bindings::iommu_domain,
         dev: *mut bindings::device,
-        _old: *mut bindings::iommu_domain,
+        old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: See above.
         let (data, ep) = unsafe { (Self::data(raw), Endpoint::from_dev(dev)) };
+        let attach = || data.attach(ep);
 
-        from_result(|| data.attach(ep).map(|()| 0))
+        // SAFETY: See above.
+        from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
     }
 
     extern "C" fn set_dev_pasid(
         raw: *mut bindings::iommu_domain,
         dev: *mut bindings::device,
         pasid: bindings::ioasid_t,
-        _old: *mut bindings::iommu_domain,
+        old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: See above.
         let (data, ep) = unsafe { (Self::data(raw), Endpoint::from_dev(dev)) };
 
         // SAFETY: An endpoint's IOMMU is registered.
         let hw = unsafe { Endpoint::<N::Driver>::iommu(ep).bound_dev() };
+        let attach = || data.attach_pasid(ep, hw, pasid);
 
-        from_result(|| data.attach_pasid(ep, hw, pasid).map(|()| 0))
+        // SAFETY: See above.
+        from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
     }
 
     extern "C" fn cache_invalidate_user(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! PCI devices: where they are, whose requester IDs they use, ATS and PASID.
+//! PCI devices: where they are, whose requester IDs they use, ATS, PRI and PASID.
 //!
 //! C headers: [`include/linux/pci.h`](srctree/include/linux/pci.h),
 //! [`include/linux/pci-ats.h`](srctree/include/linux/pci-ats.h)
@@ -288,6 +288,102 @@ impl<'a> PciEndpoint<'a> {
     pub fn pri_supported(&self) -> bool {
         // SAFETY: Valid by the type's invariant.
         unsafe { bindings::rust_helper_pci_pri_supported(self.0.as_ptr()) }
+    }
+
+    /// Whether the function can ask for pages by itself: a virtual one does that if its physical
+    /// one may.
+    #[cfg(CONFIG_PCI_PRI)]
+    pub fn has_pri(&self) -> bool {
+        // SAFETY: Valid by the type's invariant; where the capability is does not change.
+        let base = unsafe { (*self.0.as_ptr()).pri_cap };
+
+        base != 0 && self.physical().0 == self.0
+    }
+
+    /// Lets the function ask for pages, `most` at a time or as many as it can, with nothing left of
+    /// what was before.
+    ///
+    /// The kernel exports `pci_disable_pri()`, but not its counterpart. What it keeps of a function
+    /// to restore the capability by, after a reset, is kept here, too.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: it can't.
+    /// - [`EBUSY`]: it may already, or waits for answers to earlier requests.
+    /// - [`EIO`]: it does not answer.
+    #[cfg(CONFIG_PCI_PRI)]
+    pub fn enable_pri(&self, most: u32) -> Result {
+        let raw = self.0.as_ptr();
+        let (mut status, mut limit) = (0, 0);
+
+        if !self.has_pri() {
+            return Err(ENODEV);
+        }
+        // SAFETY: Valid by the type's invariant. The flag is changed here and in `disable_pri()`
+        // alone, and by the function's IOMMU driver alone, one call at a time.
+        if unsafe { bindings::pci_dev::pri_enabled_raw(raw) } != 0 {
+            return Err(EBUSY);
+        }
+        // CAST: Offsets in configuration space.
+        // SAFETY: Valid by the type's invariant; registers of the capability are read.
+        let read = unsafe {
+            let base = c_int::from((*raw).pri_cap);
+
+            bindings::pci_read_config_word(
+                raw,
+                base + bindings::PCI_PRI_STATUS as c_int,
+                &mut status,
+            ) | bindings::pci_read_config_dword(
+                raw,
+                base + bindings::PCI_PRI_MAX_REQ as c_int,
+                &mut limit,
+            )
+        };
+
+        if read != 0 || status == u16::MAX {
+            return Err(EIO);
+        }
+        if u32::from(status) & bindings::PCI_PRI_STATUS_STOPPED == 0 {
+            return Err(EBUSY);
+        }
+
+        let allowed = limit.min(most);
+        // CAST: Offsets in configuration space, and small flags.
+        // SAFETY: Valid by the type's invariant; registers of the capability are written.
+        let written = unsafe {
+            let base = c_int::from((*raw).pri_cap);
+            let control = base + bindings::PCI_PRI_CTRL as c_int;
+            let most = base + bindings::PCI_PRI_ALLOC_REQ as c_int;
+
+            bindings::pci_write_config_word(raw, control, bindings::PCI_PRI_CTRL_RESET as u16)
+                | bindings::pci_write_config_dword(raw, most, allowed)
+                | bindings::pci_write_config_word(
+                    raw,
+                    control,
+                    bindings::PCI_PRI_CTRL_ENABLE as u16,
+                )
+        };
+
+        if written != 0 {
+            return Err(EIO);
+        }
+        // SAFETY: As above.
+        unsafe {
+            (*raw).pri_reqs_alloc = allowed;
+            bindings::pci_dev::set_pri_enabled_raw(raw, 1);
+        }
+        Ok(())
+    }
+
+    /// Lets the function ask for pages no more, if it may.
+    #[cfg(CONFIG_PCI_PRI)]
+    pub fn disable_pri(&self) {
+        // SAFETY: Valid by the type's invariant; see `enable_pri()`.
+        unsafe {
+            if bindings::pci_dev::pri_enabled_raw(self.0.as_ptr()) != 0 {
+                bindings::pci_disable_pri(self.0.as_ptr());
+            }
+        }
     }
 
     /// Whether the function has a usable ATS capability.

@@ -9,6 +9,7 @@ use super::{
     domain::PagingDomain,
     gate::Gate,
     nested,
+    page_requests,
     spare::Spare,
     Driver,
     Endpoint,
@@ -545,7 +546,7 @@ impl<V: Operations> Ops<V> {
     extern "C" fn attach_dev(
         raw: *mut bindings::iommu_domain,
         dev: *mut bindings::device,
-        _old: *mut bindings::iommu_domain,
+        old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: See above; only `alloc_domain_nested()` makes domains with these operations.
         let (domain, ep) = unsafe {
@@ -557,7 +558,10 @@ impl<V: Operations> Ops<V> {
         // SAFETY: The virtual IOMMU outlives its nested domains.
         let viommu = unsafe { domain.viommu.as_ref() };
 
-        from_result(|| V::attach(viommu, &domain.data, ep).map(|()| 0))
+        let attach = || V::attach(viommu, &domain.data, ep);
+
+        // SAFETY: See above.
+        from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
     }
 
     extern "C" fn free(raw: *mut bindings::iommu_domain) {

@@ -6,7 +6,8 @@
 //! The driver's logic is generic over a unit's registers and memory ([`hw`]), so that it runs on
 //! [a model](model) of the hardware as well, from bottom to top:
 //!
-//! - [`bringup`], [`qi`], [`tables`], [`pasids`], and the [`engine`] that they are parts of;
+//! - [`bringup`], [`qi`], [`tables`], [`pasids`], [`requests`], and the [`engine`] that they are
+//!   parts of;
 //! - [`flush`] (what is cached, and how to invalidate it) and [`switch`] (from one translation to
 //!   another);
 //! - [`space`] (what the host translates by), [`guest`] (what a guest translates by) and their
@@ -23,7 +24,7 @@
 //! From the outside to the inside:
 //!
 //! 1. the IOMMU core's group mutex
-//! 2. `Unit::devices`, then `Source::state`
+//! 2. `Engine::requests`, then `Unit::devices`, then `Source::state`
 //! 3. `Space::tracked`, `Unit::guests`, `Ids`', `Members::draining`, then `Members::all` or what is
 //!    inside of an event sink
 //! 4. `Targets::users` (spinlock, interrupts off)
@@ -48,10 +49,12 @@ pub(crate) mod mmio;
 pub(crate) mod model;
 pub(crate) mod nested;
 pub(crate) mod ops;
+mod pages;
 pub(crate) mod pasids;
 mod probe;
 pub(crate) mod qi;
 pub(crate) mod regs;
+pub(crate) mod requests;
 pub(crate) mod slot;
 pub(crate) mod space;
 pub(crate) mod switch;

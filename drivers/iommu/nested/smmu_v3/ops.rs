@@ -19,6 +19,7 @@ use crate::{
     frontend::iommufd,
     iommu::{
         bindings,
+        page_requests::NoPageRequests,
         Capability,
         Driver,
         Endpoint,
@@ -57,6 +58,7 @@ impl Driver for SmmuV3 {
     type Paging = Domain;
     type Viommu = iommufd::Viommu<Self>;
     type Nested = NoNested<Self>;
+    type PageRequests = NoPageRequests<Self>;
     type HwInfo = HwInfo;
 
     const OWNER: ThisModule = crate::LocalModule::THIS_MODULE;

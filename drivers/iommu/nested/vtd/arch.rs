@@ -14,6 +14,7 @@ pub(crate) mod dmar;
 pub(crate) mod fault;
 pub(crate) mod pasid;
 pub(crate) mod range;
+pub(crate) mod request;
 pub(crate) mod root;
 pub(crate) mod stage1;
 pub(crate) mod walk;

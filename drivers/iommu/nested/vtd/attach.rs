@@ -36,6 +36,7 @@ use super::{
         Memory, //
     },
     pasids::PasidTable,
+    requests::Server,
     slot::Invalidate,
     space::{
         OwnedDid,
@@ -196,6 +197,8 @@ pub(crate) struct Source<M: Machine> {
     pasid_bits: u32,
     /// Set if the device caches translations itself.
     device_tlb: Option<DeviceTlb>,
+    /// The device may ask for pages.
+    pri: bool,
     /// What its context entry is while it is in use.
     context: ContextEntry,
     #[pin]
@@ -203,7 +206,8 @@ pub(crate) struct Source<M: Machine> {
 }
 
 impl<M: Machine> Source<M> {
-    /// A device that is blocked so far, with at least one requester ID. May sleep.
+    /// A device that is blocked so far, with at least one requester ID. With `pri`, for which it
+    /// needs a cache of its own and the unit a queue, it may ask for pages. May sleep.
     ///
     /// # Errors
     ///
@@ -214,6 +218,7 @@ impl<M: Machine> Source<M> {
         rids: KVec<u16>,
         pasid_bits: u32,
         device_tlb: Option<DeviceTlb>,
+        pri: bool,
     ) -> Result<impl PinInit<Self, Error>> {
         for &rid in &rids {
             M::engine(unit).ensure_context(memory, rid)?;
@@ -227,12 +232,13 @@ impl<M: Machine> Source<M> {
                 directory: table.address(),
                 ats: device_tlb.is_some(),
                 pasid: pasid_bits != 0,
-                pri: false,
+                pri,
             }),
             unit,
             rids,
             pasid_bits,
             device_tlb,
+            pri,
             state <- new_mutex!(
                 State {
                     table,
@@ -281,6 +287,18 @@ impl<M: Machine> Source<M> {
     /// Whether the device may cache translations itself.
     pub(crate) fn has_device_tlb(&self) -> bool {
         self.device_tlb.is_some()
+    }
+
+    /// Whether the device may ask for pages.
+    pub(crate) fn asks_for_pages(&self) -> bool {
+        self.pri
+    }
+
+    /// Hands on all that the device has asked for, as [`Engine::drain_page_requests`]. May sleep.
+    pub(crate) fn drain_page_requests(&self, server: &impl Server) {
+        if self.pri {
+            self.engine().drain_page_requests(server);
+        }
     }
 
     /// Has the unit look into the device's PASID directory. May sleep.

@@ -13,14 +13,16 @@ use super::{
         self,
         Command, //
     },
+    requests,
     slot::Invalidate, //
 };
 use kernel::prelude::*;
 
 /// Starts the queue, which `unit` then uses, and translation.
 ///
-/// `queue` is the value of the register that says where the queue is, `root` where the root table
-/// is (HPA). Devices that it says nothing of are blocked.
+/// `queue` is the value of the register that says where the queue is, `pages` that of the
+/// register that says where page requests go, if the unit has those, and `root` where the root
+/// table is (HPA). Devices that it says nothing of are blocked.
 ///
 /// # Errors
 ///
@@ -30,6 +32,7 @@ pub(crate) fn start(
     regs: &impl Registers,
     unit: &impl Invalidate,
     queue: u64,
+    pages: Option<u64>,
     root: u64,
     drain: Drain,
 ) -> Result {
@@ -37,6 +40,9 @@ pub(crate) fn start(
     regs.write64(regs::IQT, 0);
     regs.write64(regs::IQA, queue);
     regs::command(regs, Command::Queue(true))?;
+    if let Some(pages) = pages {
+        requests::start(regs, pages);
+    }
 
     regs.write64(regs::RTADDR, root | regs::RTADDR_SCALABLE);
     regs::command(regs, Command::SetRootTable)?;
@@ -56,14 +62,18 @@ pub(crate) fn start(
     unprotect(regs)
 }
 
-/// Stops a unit. Its devices can access all of memory then.
+/// Stops a unit, with its page requests if it has those. Its devices can access all of memory then.
 ///
 /// # Errors
 ///
 /// - [`ETIMEDOUT`]: the unit does not do what it is told.
-pub(crate) fn stop(regs: &impl Registers) -> Result {
+pub(crate) fn stop(regs: &impl Registers, has_requests: bool) -> Result {
     regs::command(regs, Command::Translation(false))?;
-    regs::command(regs, Command::Queue(false))
+    regs::command(regs, Command::Queue(false))?;
+    if has_requests {
+        requests::stop(regs);
+    }
+    Ok(())
 }
 
 /// Switches off the regions that firmware had protected: from now on, translation does it.

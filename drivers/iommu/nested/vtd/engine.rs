@@ -15,6 +15,7 @@ use super::{
     hw::{
         Machine,
         Memory,
+        Page,
         Registers, //
     },
     qi::{
@@ -32,12 +33,14 @@ use crate::{
     },
 };
 use kernel::{
+    new_mutex,
     new_spinlock_irq,
     prelude::*,
     sync::{
         Arc,
+        Mutex,
         SpinLockIrq, //
-    },
+    }, //
 };
 
 /// Looks at the status word between two looks at the registers, which are slow.
@@ -58,6 +61,9 @@ pub(crate) struct Engine<M: Machine> {
     /// How many devices were cut off from what they had cached, ever.
     cut_off: Atomic<u64>,
     outcome: Arc<Outcome<M::Page>>,
+    /// The ring of page requests, if the unit has those. One at a time takes them out.
+    #[pin]
+    pub(super) requests: Mutex<Option<M::Page>>,
     #[pin]
     queue: SpinLockIrq<Queue<M::Page>>,
 }
@@ -79,12 +85,17 @@ impl<M: Machine> Engine<M> {
         pin_init::pin_init_scope(move || {
             let queue = Queue::new(&memory, features.write_buffer)?;
             let tables = Tables::new(&memory)?;
+            let requests = match features.serves_page_requests() {
+                true => Some(memory.snooped_page()?),
+                false => None,
+            };
 
             Ok(try_pin_init!(Self {
                 outcome: queue.outcome().clone(),
                 queue <- new_spinlock_irq!(queue, "Engine::queue"),
                 tables <- new_spinlock_irq!(tables, "Engine::tables"),
                 cut_off: Atomic::new(0),
+                requests <- new_mutex!(requests, "Engine::requests"),
                 dids <- Ids::new(features.did_bits),
                 regs,
                 features,
@@ -113,13 +124,14 @@ impl<M: Machine> Engine<M> {
 
         let queue = self.queue.lock().address();
         let root = self.tables.lock().address();
+        let pages = self.requests.lock().as_ref().map(Page::address);
 
-        bringup::start(&self.regs, self, queue, root, self.features.drain)
+        bringup::start(&self.regs, self, queue, pages, root, self.features.drain)
     }
 
     /// Stops the unit. Its devices can access all of memory then.
     pub(crate) fn stop(&self) -> Result {
-        bringup::stop(&self.regs)
+        bringup::stop(&self.regs, self.features.serves_page_requests())
     }
 
     /// Makes sure that there is a context entry for a requester ID; a new one is not present. May
@@ -152,14 +164,27 @@ impl<M: Machine> Engine<M> {
         }
     }
 
-    /// Queues descriptors as soon as there is room.
-    fn submit(&self, descriptors: &[Descriptor]) -> Result<u64> {
+    /// Waits until all page requests that have come to the unit are in their queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`Invalidate::invalidate`].
+    pub(super) fn wait_for_page_requests(&self) -> Result {
+        self.wait(self.submit(&[], Descriptor::wait_for_page_requests)?)
+    }
+
+    /// Queues descriptors as soon as there is room, and one that [waits](Queue::submit_with).
+    fn submit(
+        &self,
+        descriptors: &[Descriptor],
+        waiting: fn(u64, u32) -> Descriptor,
+    ) -> Result<u64> {
         let mut looks = 0;
 
         loop {
             let mut queue = self.queue.lock();
 
-            match queue.submit(&self.regs, descriptors) {
+            match queue.submit_with(&self.regs, descriptors, waiting) {
                 Err(e) if e == EAGAIN => queue.progress(&self.regs)?,
                 result => return result,
             };
@@ -198,7 +223,7 @@ impl<M: Machine> Engine<M> {
 
 impl<M: Machine> Invalidate for Engine<M> {
     fn invalidate(&self, descriptors: &[Descriptor]) -> Result {
-        self.wait(self.submit(descriptors)?)
+        self.wait(self.submit(descriptors, Descriptor::wait)?)
     }
 
     fn cut_off(&self, device: DeviceTlb) -> Result {

@@ -123,12 +123,14 @@ impl Members {
     }
 }
 
-/// Looks after the faults of a unit.
+/// Looks after the faults of a unit, and after page requests that come late.
 pub(crate) struct Watch(Arc<Instance<Vtd>>);
 
 impl Task for Watch {
     fn run(&self) {
         self.0.drain_faults();
+        // Of a device that should not have asked.
+        self.0.look_for_requests();
     }
 }
 

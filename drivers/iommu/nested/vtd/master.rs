@@ -20,12 +20,14 @@ use super::{
         self,
         OwnMemory, //
     },
+    pages::Look,
     pasids,
     switch::OWN,
     Vtd, //
 };
 use crate::{
     iommu::{
+        periodic::Periodic,
         Instance,
         PciEndpoint, //
     },
@@ -36,10 +38,12 @@ use kernel::{
         Bound,
         Device, //
     },
+    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
-        Arc, //
+        Arc,
+        Mutex, //
     },
 };
 
@@ -51,6 +55,9 @@ const TRANSLATION_UNIT: u32 = 12;
 pub(crate) struct Master {
     dev: ARef<Device>,
     own_memory: KVec<OwnMemory>,
+    /// Looks for page requests while the device may make some.
+    #[pin]
+    pub(super) look: Mutex<Option<Periodic<Look>>>,
     #[pin]
     source: Source<Vtd>,
 }
@@ -104,11 +111,13 @@ impl Master {
         });
 
         let own_memory = firmware::own_memory(&pci)?;
-        let source = Source::new(unit, &unit.memory(hw), rids, pasid_bits, device_tlb)?;
+        let pri = ats && features.serves_page_requests() && pci.has_pri();
+        let source = Source::new(unit, &unit.memory(hw), rids, pasid_bits, device_tlb, pri)?;
 
         Ok(try_pin_init!(Self {
             dev: dev.into(),
             own_memory,
+            look <- new_mutex!(None, "Master::look"),
             source <- source,
         }? Error))
     }

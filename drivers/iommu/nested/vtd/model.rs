@@ -18,6 +18,7 @@
 //! - `caches`: what is cached, and how it is tagged;
 //! - `walk`, `stage1`, `stage2`: from a request to an address;
 //! - `device`: devices, their own translation caches, and probes that look all the time;
+//! - `requests`: what devices ask for, the page request queue, and who waits for an answer;
 //! - `tables`: builds page tables;
 //! - `tests`: of the model itself;
 //! - `scenarios`: of the driver's logic on the model.
@@ -27,7 +28,8 @@
 //! that take a shortcut.
 //!
 //! Section numbers are those of the architecture specification. Not modelled: legacy mode,
-//! interrupt remapping, page requests, privileged and instruction requests. One thread only.
+//! interrupt remapping, faults of page requests, privileged and instruction requests. One thread
+//! only.
 //!
 //! What a unit does it may do under the driver's spinlocks: it does not sleep for memory.
 
@@ -37,6 +39,7 @@ pub(crate) mod faults;
 pub(crate) mod memory;
 pub(crate) mod queue;
 pub(crate) mod registers;
+pub(crate) mod requests;
 mod scenarios;
 pub(crate) mod shared;
 pub(crate) mod stage1;
@@ -66,6 +69,7 @@ use memory::{
 };
 use queue::Queue;
 use registers::Registers;
+use requests::Requests;
 
 /// The bits `hi` to `lo` of a word.
 pub(crate) const fn bits(word: u64, hi: u32, lo: u32) -> u64 {
@@ -105,8 +109,8 @@ impl Config {
             | 0x40 << 24 | 3 << 34 | 1 << 39 | 7 << 40 | 18 << 48 | 3 << 54 | 1 << 56 | 1 << 60,
         // C, QI, DT, PT, SC, IRO, NEST, PRS, SRS, PSS 20, PASID.
         ecap: 0b111 | 1 << 6 | 1 << 7 | 0x50 << 8 | 1 << 26 | 1 << 29 | 1 << 31 | 19 << 35 | 1 << 40
-            // SMTS, SSADS, SSTS, FSTS, SMPWCS.
-            | 1 << 43 | 1 << 45 | 1 << 46 | 1 << 47 | 1 << 48,
+            // PDS, SMTS, SSADS, SSTS, FSTS, SMPWCS.
+            | 1 << 42 | 1 << 43 | 1 << 45 | 1 << 46 | 1 << 47 | 1 << 48,
         host_bits: 46,
         torn: false,
         by_source: false,
@@ -163,6 +167,7 @@ pub(crate) struct Unit {
     queue: Queue,
     caches: Caches,
     devices: Devices,
+    requests: Requests,
 }
 
 /// A unit. Clones are the same unit.
@@ -193,6 +198,7 @@ impl Model {
                 queue: Queue::new(),
                 caches: Caches::new(),
                 devices: Devices::new(),
+                requests: Requests::new(),
             },
             GFP_KERNEL,
         )?;

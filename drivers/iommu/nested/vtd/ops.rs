@@ -7,6 +7,7 @@ use super::{
     domain::Domain,
     firmware,
     master::Master,
+    pages::Pages,
     space::Purpose,
     uapi::HwInfo,
     unit::Unit,
@@ -63,6 +64,7 @@ impl Driver for Vtd {
     type Paging = Domain;
     type Viommu = NoViommu<Self>;
     type Nested = iommufd::Nested<Self>;
+    type PageRequests = Pages;
     type HwInfo = HwInfo;
 
     const OWNER: ThisModule = crate::LocalModule::THIS_MODULE;

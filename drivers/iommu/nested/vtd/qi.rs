@@ -136,6 +136,21 @@ impl<P: Page> Queue<P> {
         regs: &impl Registers,
         descriptors: &[Descriptor],
     ) -> Result<u64> {
+        self.submit_with(regs, descriptors, Descriptor::wait)
+    }
+
+    /// The same, with a wait descriptor for more: what is made to write a value (32 bits) to an
+    /// address (HPA).
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::submit`].
+    pub(crate) fn submit_with(
+        &mut self,
+        regs: &impl Registers,
+        descriptors: &[Descriptor],
+        waiting: fn(u64, u32) -> Descriptor,
+    ) -> Result<u64> {
         let wait = self.tail + descriptors.len() as u64;
 
         // One stays empty, as a full ring looks like an empty one to the unit.
@@ -148,7 +163,7 @@ impl<P: Page> Queue<P> {
         // CAST: The lower half is what the status word holds.
         self.store(
             wait,
-            &Descriptor::wait(self.outcome.status.address(), (wait + 1) as u32),
+            &waiting(self.outcome.status.address(), (wait + 1) as u32),
         );
         self.tail = wait + 1;
         if self.flushes_writes {

@@ -29,6 +29,16 @@ pub(crate) const IQH: usize = 0x80;
 pub(crate) const IQT: usize = 0x88;
 /// Invalidation queue address, 64 bits.
 pub(crate) const IQA: usize = 0x90;
+/// Page request queue head, 64 bits.
+pub(crate) const PQH: usize = 0xc0;
+/// Page request queue tail, 64 bits.
+pub(crate) const PQT: usize = 0xc8;
+/// Page request queue address, 64 bits, with the size in its low bits: 0 for one page.
+pub(crate) const PQA: usize = 0xd0;
+/// Page request status.
+pub(crate) const PRS: usize = 0xdc;
+/// Page request event control.
+pub(crate) const PECTL: usize = 0xe0;
 
 /// The size of a fault recording register in bytes; where they are is in CAP.
 pub(crate) const FRCD_SIZE: usize = 16;
@@ -37,6 +47,15 @@ pub(crate) const FRCD_F: u64 = 1 << 63;
 
 /// In IQH and IQT, where the index of a descriptor of 256 bits is.
 pub(crate) const IQ_SHIFT: u32 = 5;
+/// In PQH and PQT, where the index of a descriptor is.
+pub(crate) const PQ_SHIFT: u32 = 5;
+/// PRS.PPR: there are page requests. Cleared by writing it.
+pub(crate) const PRS_PENDING: u32 = 1 << 0;
+/// PRS.PRO: page requests were lost, as the queue was full, and all are from then on until this
+/// is cleared by writing it.
+pub(crate) const PRS_OVERFLOW: u32 = 1 << 1;
+/// PECTL.IM: the interrupt is masked.
+pub(crate) const PECTL_IM: u32 = 1 << 31;
 /// CAP.PLMR and CAP.PHMR: there are protected memory regions.
 pub(crate) const CAP_PROTECTED: u64 = 1 << 5 | 1 << 6;
 /// IQA.DW: descriptors have 256 bits.

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     iommu::{
+        page_requests::FaultQueue,
         Endpoint,
         Instance, //
     },
@@ -57,7 +58,9 @@ pub(crate) struct Unit {
     /// The guests that there are.
     #[pin]
     pub(crate) guests: Mutex<KVec<Arc<Tenant>>>,
-    /// For messages about faults.
+    /// Where the core collects page requests, if the unit has those.
+    pub(crate) page_requests: Option<FaultQueue>,
+    /// For messages about faults and page requests.
     pub(crate) faults: RateLimit,
 }
 
@@ -80,11 +83,17 @@ impl Unit {
             coherent: features.coherent,
         };
 
+        let serves = features.serves_page_requests();
+
         try_pin_init!(Self {
             engine <- Engine::new(memory, regs, features),
             members <- Members::new(),
             devices <- new_mutex!(KVec::new(), "Unit::devices"),
             guests <- new_mutex!(KVec::new(), "Unit::guests"),
+            page_requests: match serves {
+                true => Some(FaultQueue::new(fmt!("vtd-{registers:x}"))?),
+                false => None,
+            },
             faults: RateLimit::new(),
             ids,
             registers,

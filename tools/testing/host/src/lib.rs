@@ -33,6 +33,7 @@ mod nested {
         pub(crate) mod pasids;
         pub(crate) mod qi;
         pub(crate) mod regs;
+        pub(crate) mod requests;
         pub(crate) mod slot;
         pub(crate) mod space;
         pub(crate) mod switch;

@@ -239,6 +239,12 @@ impl Features {
         })
     }
 
+    /// Whether devices can be allowed to ask for pages, and taken what they are allowed to use:
+    /// what they have asked for can be waited for.
+    pub(crate) const fn serves_page_requests(&self) -> bool {
+        self.page_requests && self.page_request_drain && self.device_tlb
+    }
+
     /// The largest address width of second stages, encoded as in AW; zero if there is none.
     pub(crate) const fn aw(&self) -> u8 {
         match self.widths {

@@ -80,9 +80,11 @@ impl ContextEntry {
         Self(entry)
     }
 
-    /// The same, but that the device may neither ask for translations nor use what it was given.
+    /// The same, but that the device may neither ask for translations nor use what it was given,
+    /// nor ask for pages.
     pub(crate) const fn without_ats(mut self) -> Self {
         DTE.set(&mut self.0, 0);
+        PRE.set(&mut self.0, 0);
         self
     }
 

@@ -589,7 +589,8 @@ impl Unit {
                 });
             }
             Kind::Wait => self.wait(d),
-            Kind::InterruptEntry | Kind::PageResponse => (),
+            Kind::InterruptEntry => (),
+            Kind::PageResponse => self.respond(d),
         }
     }
 
@@ -614,6 +615,10 @@ impl Unit {
                 .set(queue.error.get() & !(0xffff << 32) | u64::from(rid) << 32);
             self.raise(ITE);
             return;
+        }
+        // PD: page requests that were on their way are in their queue.
+        if bit(d[0], 7) {
+            self.arrive_all();
         }
         // SW: writes its data.
         if bit(d[0], 5) {

@@ -57,13 +57,13 @@ impl Registers {
 }
 
 /// The lower or the upper half of a register.
-fn half(value: u64, offset: usize) -> u32 {
+pub(super) fn half(value: u64, offset: usize) -> u32 {
     // CAST: The half that is asked for.
     (value >> (offset % 8 * 8)) as u32
 }
 
 /// A register with its lower or upper half replaced.
-fn with_half(old: u64, offset: usize, value: u32) -> u64 {
+pub(super) fn with_half(old: u64, offset: usize, value: u32) -> u64 {
     let shift = offset % 8 * 8;
 
     old & !(0xffff_ffff << shift) | u64::from(value) << shift
@@ -132,6 +132,7 @@ impl Unit {
             0x9c => self.completion_status(),
             0xa0 => self.completion_control(),
             0xb0 | 0xb4 => half(self.queue_error(), offset),
+            0xc0..=0xe0 => self.read_requests(offset),
             _ => {
                 let plain = self.registers.plain.borrow();
 
@@ -166,8 +167,10 @@ impl Unit {
             }
             0x9c => self.clear_completion(value),
             0xa0 => self.set_completion_control(value),
-            // FEDATA, FEADDR, FEUADDR, protected ranges, IEDATA, IEADDR, IEUADDR.
-            0x3c..=0x44 | 0x68..=0x7c | 0xa4..=0xac => self.keep(offset, value),
+            0xc0..=0xe0 => self.write_requests(offset, value),
+            // FEDATA, FEADDR, FEUADDR, protected ranges, IEDATA, IEADDR, IEUADDR, PEDATA, PEADDR,
+            // PEUADDR.
+            0x3c..=0x44 | 0x68..=0x7c | 0xa4..=0xac | 0xe4..=0xec => self.keep(offset, value),
             _ => self.complain("a register was written that cannot be"),
         }
         self.work();

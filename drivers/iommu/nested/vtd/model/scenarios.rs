@@ -11,6 +11,7 @@ mod mutation;
 mod queue;
 mod random;
 mod records;
+mod requests;
 mod switches;
 mod tracking;
 

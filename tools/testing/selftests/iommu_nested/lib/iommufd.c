@@ -176,6 +176,32 @@ int iommufd_vdevice_alloc(int fd, __u32 viommu, __u32 dev, __u64 virt_id,
 	return rc;
 }
 
+int iommufd_fault_alloc(int fd, __u32 *fault, int *fault_fd)
+{
+	struct iommu_fault_alloc cmd = { .size = sizeof(cmd) };
+	int rc = do_ioctl(fd, IOMMU_FAULT_QUEUE_ALLOC, &cmd);
+
+	*fault = cmd.out_fault_id;
+	*fault_fd = rc ? -1 : (int)cmd.out_fault_fd;
+	return rc;
+}
+
+int iommufd_hwpt_alloc_fault(int fd, __u32 dev, __u32 pt, __u32 fault,
+			     __u32 *hwpt)
+{
+	struct iommu_hwpt_alloc cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_HWPT_FAULT_ID_VALID,
+		.dev_id = dev,
+		.pt_id = pt,
+		.fault_id = fault,
+	};
+	int rc = do_ioctl(fd, IOMMU_HWPT_ALLOC, &cmd);
+
+	*hwpt = cmd.out_hwpt_id;
+	return rc;
+}
+
 int iommufd_veventq_alloc(int fd, __u32 viommu, __u32 type, __u32 depth,
 			  __u32 *veventq, int *queue_fd)
 {

@@ -37,6 +37,13 @@ int iommufd_hwpt_alloc_data(int fd, __u32 dev, __u32 pt, __u32 flags,
 			    __u32 type, const void *data, __u32 len,
 			    __u32 *hwpt);
 
+/* Where page requests of devices are read and answered. */
+int iommufd_fault_alloc(int fd, __u32 *fault, int *fault_fd);
+
+/* A page table whose devices may ask for pages. */
+int iommufd_hwpt_alloc_fault(int fd, __u32 dev, __u32 pt, __u32 fault,
+			     __u32 *hwpt);
+
 /** iommufd_set_dirty_tracking() - @flags: of enum iommufd_hwpt_set_dirty_tracking_flags */
 int iommufd_set_dirty_tracking(int fd, __u32 hwpt, __u32 flags);
 /** iommufd_get_dirty_bitmap() - reads and clears, a bit of @bitmap for each page */

@@ -99,6 +99,25 @@ TEST_F(host, nesting_is_refused)
 			       page_gpa(host, PAGE_A)));
 }
 
+/* What wants page requests takes no device that makes none, and no edu does. */
+TEST_F(host, page_requests)
+{
+	struct host *host = &self->host;
+	__u32 fault, hwpt;
+	int fault_fd;
+
+	ASSERT_EQ(0, iommufd_fault_alloc(host->fd, &fault, &fault_fd));
+	ASSERT_EQ(0, iommufd_hwpt_alloc_fault(host->fd, host->edu[0].dev,
+					      host->ioas, fault, &hwpt));
+	EXPECT_EQ(-ENODEV, edu_attach(&host->edu[0], hwpt));
+	/* It stays where it was. */
+	EXPECT_EQ(PAGE_A, hits(_metadata, host, &host->edu[0],
+			       page_gpa(host, PAGE_A)));
+	EXPECT_EQ(0, iommufd_destroy(host->fd, hwpt));
+	EXPECT_EQ(0, close(fault_fd));
+	EXPECT_EQ(0, iommufd_destroy(host->fd, fault));
+}
+
 /* As a device gets it from an IOAS, and as it takes what shall be a PASID's, too */
 FIXTURE_VARIANT_ADD(hwpt, plain)
 {

@@ -95,6 +95,26 @@ mod cases {
     }
 
     #[test]
+    fn page_requests_need_an_end_and_ats() {
+        let serves = |f: fn(&mut Features)| {
+            let mut features = Features {
+                page_requests: true,
+                page_request_drain: true,
+                device_tlb: true,
+                ..RICH
+            };
+
+            f(&mut features);
+            features.serves_page_requests()
+        };
+
+        assert!(serves(|_| ()));
+        assert!(!serves(|f| f.page_requests = false));
+        assert!(!serves(|f| f.page_request_drain = false));
+        assert!(!serves(|f| f.device_tlb = false));
+    }
+
+    #[test]
     fn widths() {
         let aw = |widths| Features { widths, ..RICH }.aw();
 

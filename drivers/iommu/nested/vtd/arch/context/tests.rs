@@ -84,7 +84,7 @@ mod cases {
             assert_eq!(without.directory(), entry.directory());
             assert_eq!(
                 *without.words(),
-                [entry.words()[0] & !(1 << 2), 0, 0, 0] //
+                [entry.words()[0] & !(1 << 2 | 1 << 4), 0, 0, 0] //
             );
         }
         assert_eq!(state(16).directory(), DIRECTORY);

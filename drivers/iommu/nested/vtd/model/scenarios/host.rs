@@ -408,6 +408,11 @@ pub(super) struct Device<'h> {
 impl<'h> Device<'h> {
     /// A device that is blocked so far; with a translation cache of its own, if it has one.
     pub(super) fn new(host: &'h Host, rid: u16, ats: bool) -> Result<Self> {
+        Self::with(host, rid, ats, false)
+    }
+
+    /// The same, which may also ask for pages.
+    pub(super) fn with(host: &'h Host, rid: u16, ats: bool, pri: bool) -> Result<Self> {
         let mut rids = KVec::new();
 
         rids.push(rid, GFP_KERNEL)?;
@@ -424,6 +429,7 @@ impl<'h> Device<'h> {
                 rids,
                 pasids::PASID_BITS,
                 device_tlb,
+                pri,
             )?,
             GFP_KERNEL,
         )?;

@@ -3,9 +3,12 @@
 //! The queue: order, errors, waits.
 
 use super::{
-    super::queue::{
-        Kind,
-        Pace, //
+    super::{
+        queue::{
+            Kind,
+            Pace, //
+        },
+        requests::Ask, //
     },
     *, //
 };
@@ -32,6 +35,17 @@ mod cases {
         let rig = Rig::new(Config::RICH)?;
 
         rig.model.set_ats(RID, true)?;
+        // What the last one answers.
+        rig.model.ask(Ask {
+            rid: RID,
+            pasid: Some(5),
+            group: 1,
+            address: IOVA,
+            read: true,
+            write: false,
+            last: true,
+            junk: 0,
+        })?;
         for words in [
             CONTEXTS,
             [0x0000_0000_0007_0021, 0, 0, 0],

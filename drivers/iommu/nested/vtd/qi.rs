@@ -195,6 +195,8 @@ impl<P: Page> Queue<P> {
         }
         if status.is_queue_error() {
             regs.write32(regs::FSTS, status.queue_errors());
+            // There are units, QEMU's among them, that go on only when they are told so.
+            regs.write32(regs::IQT, Self::register(self.tail));
         }
         Ok(self.completed)
     }

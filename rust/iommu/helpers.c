@@ -5,6 +5,7 @@
 #include <linux/bitfield.h>
 #include <linux/cacheflush.h>
 #include <linux/cpufeature.h>
+#include <linux/idr.h>
 #include <linux/mutex.h>
 #include <linux/of_address.h>
 #include <linux/pci.h>
@@ -21,6 +22,19 @@ void iommu_dma_get_resv_regions(struct device *dev, struct list_head *list);
 
 /* Of the list of registered IOMMUs. Inside iommu_probe_device_lock. */
 DEFINE_MUTEX(rust_iommu_instances);
+
+/* PASIDs that are in use. */
+static DEFINE_IDA(pasids);
+
+int rust_helper_pasid_alloc(u32 min, u32 max)
+{
+	return ida_alloc_range(&pasids, min, max, GFP_KERNEL_ACCOUNT);
+}
+
+void rust_helper_pasid_free(u32 pasid)
+{
+	ida_free(&pasids, pasid);
+}
 
 struct iommu_fwspec *rust_helper_dev_iommu_fwspec_get(struct device *dev)
 {

@@ -45,6 +45,10 @@ typedef void (*iort_rmr_sid_fn)(u32 sid, void *arg);
 void rust_helper_iort_visit_rmr_sids(struct device *dev, iort_rmr_sid_fn fn,
 				     void *arg);
 
+/* A PASID from @min to @max that nobody else was given this way, or an error. */
+int rust_helper_pasid_alloc(u32 min, u32 max);
+void rust_helper_pasid_free(u32 pasid);
+
 /* The operations of the IOMMU driver that has probed @dev; NULL if none has. */
 const struct iommu_ops *rust_helper_dev_iommu_ops(struct device *dev);
 

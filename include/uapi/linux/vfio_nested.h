@@ -101,7 +101,9 @@ enum vfio_nested_model {
  * @output_bits: Size of a GPA in bits: what the second stage takes.
  * @asid_bits: Size of an ASID, the architectural ID that tags translations.
  * @pasid_bits: The largest @pasid_bits of VFIO_NESTED_BIND_PASID_TABLE; 0 if there
- *              are no PASIDs, and tables have one entry.
+ *              are no PASIDs, and tables have one entry. With
+ *              VFIO_NESTED_OP_PASID_REQUEST, the size in bits of the PASIDs that
+ *              VFIO_NESTED_PASID_ALLOC gives. A device can have less.
  * @event_depth: The most events that the event fd keeps.
  * @msi_size: The largest @size of VFIO_NESTED_BIND_MSI in bytes; 0 if the host's
  *            interrupts do not go through translation, and there is nothing to
@@ -419,9 +421,22 @@ struct vfio_nested_bind_guest_pgtbl {
  * @pasid: ALLOC returns it here. FREE: which one.
  * @reserved: 0.
  *
- * For hardware whose PASIDs are the host's to give.
+ * For hardware whose tables of PASIDs are the host's, and PASIDs therefore its to
+ * give. ALLOC gives the smallest in the range that no container in the system has,
+ * never 0. It is the container's until FREE, or until the container has lost its
+ * last group.
  *
- * Return: 0, or EOPNOTSUPP without VFIO_NESTED_OP_PASID_REQUEST.
+ * Return of ALLOC: 0, or
+ *
+ * - EOPNOTSUPP: without VFIO_NESTED_OP_PASID_REQUEST;
+ * - EINVAL: @min is above @max, or @max is 0;
+ * - ERANGE: @min is beyond @pasid_bits of struct vfio_nested_info_cap;
+ * - ENOSPC: none is left in the range, or the container has 1024; ENOMEM; EFAULT.
+ *
+ * Return of FREE: 0, or
+ *
+ * - EOPNOTSUPP: without VFIO_NESTED_OP_PASID_REQUEST;
+ * - ENOENT: the container has no such PASID; EINVAL; EFAULT.
  */
 struct vfio_nested_pasid {
 	__u32	argsz;

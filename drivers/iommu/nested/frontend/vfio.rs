@@ -12,14 +12,15 @@
 //! cannot be wrong.
 //!
 //! Where hardware does not nest, [`page_table`] gives devices [`shadow`]s of the guest's tables,
-//! that software keeps up to date with the tables and with the memory.
+//! that software keeps up to date with the tables and with the memory. Guests of hardware whose
+//! PASIDs are the host's to give have theirs from [`pasid`].
 //!
 //! # Locking
 //!
 //! From the outside to the inside, for one container:
 //!
 //! 1. VFIO's lock of the container's groups
-//! 2. `Container::state`: groups, memory, shadows; taken by all that changes one of them, and hence
+//! 2. `Container::state`: groups, memory, shadows, PASIDs; taken by all that changes one of them, and hence
 //!    also by invalidations where there are shadows
 //! 3. user memory: arguments are read, and pages pinned, with `state` held
 //! 4. the IOMMU core's group mutex
@@ -44,6 +45,7 @@ mod ioctl;
 mod memory;
 mod msi;
 mod page_table;
+mod pasid;
 mod shadow;
 mod stage;
 mod target;

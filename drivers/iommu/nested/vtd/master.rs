@@ -86,15 +86,14 @@ impl Master {
 
         let features = &unit.features;
         // PASID before ATS.
-        let pasid_bits = match features.pasid_bits {
+        let pasid_bits = match pasids::width(features) {
             0 => 0,
             bits => pci
                 .enable_pasid()
                 .ok()
                 .and_then(u32::checked_ilog2)
                 .unwrap_or(0)
-                .min(bits)
-                .min(pasids::PASID_BITS),
+                .min(bits),
         };
         // What a device has translated itself comes from one requester ID.
         let ats = features.device_tlb

@@ -25,6 +25,7 @@ use super::{
     faults::Sink,
     flush::Change,
     guest,
+    pasids,
     switch::OWN,
     Vtd, //
 };
@@ -256,7 +257,7 @@ impl Backend for Vtd {
             input_bits: features.first_stage_shape().bits,
             output_bits: features.second_stage_shape().bits,
             tag_bits: 0,
-            pasid_bits: 0,
+            pasid_bits: pasids::width(features),
         }
     }
 
@@ -414,7 +415,7 @@ impl Backend for Vtd {
             input_bits: shape.bits.min(LOWER_HALF),
             output_bits: GPA_BITS,
             tag_bits: 0,
-            pasid_bits: 0,
+            pasid_bits: pasids::width(features),
         }
     }
 

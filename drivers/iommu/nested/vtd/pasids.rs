@@ -8,6 +8,7 @@
 
 use super::{
     arch::{
+        caps::Features,
         descriptor::Descriptor,
         pasid::{
             self,
@@ -32,6 +33,11 @@ use kernel::prelude::*;
 
 /// PASIDs of that many bits fit a directory of one page.
 pub(crate) const PASID_BITS: u32 = pasid::PASIDS.ilog2();
+
+/// PASIDs of that many bits can be used with a unit; 0 if none.
+pub(crate) fn width(features: &Features) -> u32 {
+    features.pasid_bits.min(PASID_BITS)
+}
 
 /// Words of an entry.
 const WORDS: usize = 8;

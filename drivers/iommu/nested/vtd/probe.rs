@@ -109,9 +109,9 @@ fn start<'a>(pdev: &'a platform::Device<Core<'_>>) -> Result<Running<'a>> {
         }
     );
 
-    let max_pasids = match features.pasid_bits {
+    let max_pasids = match pasids::width(&features) {
         0 => 0,
-        bits => 1 << bits.min(pasids::PASID_BITS),
+        bits => 1 << bits,
     };
     let unit = Instance::<Vtd>::new(
         dev,

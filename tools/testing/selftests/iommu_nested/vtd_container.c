@@ -23,5 +23,6 @@
 #include "tests/vfio_type1.c"
 #include "tests/vtd_shadow.c"
 #include "tests/vtd_event.c"
+#include "tests/vtd_pasid.c"
 
 TEST_HARNESS_MAIN

@@ -219,6 +219,40 @@ impl BindPageTable {
     }
 }
 
+/// PASIDs of which one is wanted.
+pub(crate) struct PasidRange {
+    /// The smallest.
+    pub(super) min: u32,
+    /// The largest: not 0, nor less than the smallest.
+    pub(super) max: u32,
+}
+
+impl PasidRange {
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: flags, values that don't go together.
+    pub(super) fn new(raw: &bindings::vfio_nested_pasid) -> Result<Self> {
+        let &bindings::vfio_nested_pasid { min, max, .. } = raw;
+
+        if raw.flags | raw.reserved | raw.pasid != 0 || min > max || max == 0 {
+            return Err(EINVAL);
+        }
+        Ok(Self { min, max })
+    }
+
+    /// The one PASID that is given back.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: flags, values that don't go together.
+    pub(super) fn freed(raw: &bindings::vfio_nested_pasid) -> Result<u32> {
+        match raw.flags | raw.reserved | raw.min | raw.max {
+            0 => Ok(raw.pasid),
+            _ => Err(EINVAL),
+        }
+    }
+}
+
 /// The part of the structure that is the model's.
 fn data_of(raw: &bindings::vfio_nested_bind_pasid_table) -> [u64; 4] {
     const END: usize = size_of::<[u64; 4]>();

@@ -26,7 +26,10 @@ use crate::{
     },
     iommu::{
         bindings,
-        client, //
+        client::{
+            self,
+            Pasid, //
+        },
     },
     vfio, //
 };
@@ -51,6 +54,8 @@ pub(super) struct State<B: Backend> {
     pub(super) shadows: KVec<Shadow<B>>,
     /// The memory.
     pub(super) memory: Memory,
+    /// The guest's PASIDs. After the groups, whose devices may use them.
+    pub(super) pasids: KVec<Pasid>,
 }
 
 /// A container: one guest.
@@ -79,6 +84,7 @@ impl<B: Abi> Container<B> {
                         groups: KVec::new(),
                         shadows: KVec::new(),
                         memory: Memory::new(),
+                        pasids: KVec::new(),
                     },
                     "Container::state"
                 ),

@@ -211,6 +211,9 @@ fn put_nesting<B: Abi>(chain: &mut Chain, state: &State<B>, stages: &[Arc<Stage<
         true => bindings::VFIO_NESTED_OP_BIND_GUEST_PGTBL,
         false => bindings::VFIO_NESTED_OP_BIND_PASID_TABLE,
     };
+    if state.pasid_bits() != 0 {
+        ops |= bindings::VFIO_NESTED_OP_PASID_REQUEST;
+    }
     if msi {
         ops |= bindings::VFIO_NESTED_OP_BIND_MSI;
     }

@@ -8,6 +8,7 @@ use super::{
         BindPageTable,
         BindTable,
         MapDma,
+        PasidRange,
         UnmapDma, //
     },
     container::Container,
@@ -67,7 +68,9 @@ pub(super) fn ioctl<B: Abi>(this: &Container<B>, number: u32, arg: usize) -> Res
             BindPageTable::check_unbind(&raw)?;
             this.unbind_page_table(&Target::read(&raw.target)?)
         }
-        cmd::PASID_ALLOC | cmd::PASID_FREE => Err(EOPNOTSUPP),
+        cmd::PASID_ALLOC | cmd::PASID_FREE if !this.has_pasids() => Err(EOPNOTSUPP),
+        cmd::PASID_ALLOC => alloc_pasid(this, arg),
+        cmd::PASID_FREE => this.free_pasid(PasidRange::freed(&user::read(arg)?)?),
         _ => Err(ENOTTY),
     }
     .map(|()| 0)
@@ -119,6 +122,17 @@ fn bind_msi<B: Abi>(this: &Container<B>, arg: usize) -> Result {
     let target = group_target(&raw.target)?;
 
     this.bind_msi(&target, &BindMsi::new(&raw)?)
+}
+
+fn alloc_pasid<B: Abi>(this: &Container<B>, arg: usize) -> Result {
+    type Raw = bindings::vfio_nested_pasid;
+
+    let pasid = this.alloc_pasid(&PasidRange::new(&user::read::<Raw>(arg)?)?)?;
+
+    user::write(arg + offset_of!(Raw, pasid), &pasid).inspect_err(|_| {
+        // Nobody knows of it.
+        let _ = this.free_pasid(pasid);
+    })
 }
 
 /// A target that is no single device.

@@ -127,6 +127,28 @@ int vfio_unbind_pgtbl(int fd, struct vfio_nested_target target)
 	return vfio_ioctl(fd, VFIO_NESTED_UNBIND_GUEST_PGTBL, &cmd);
 }
 
+int vfio_pasid_alloc(int fd, __u32 min, __u32 max)
+{
+	struct vfio_nested_pasid cmd = {
+		.argsz = sizeof(cmd),
+		.min = min,
+		.max = max,
+	};
+	int rc = vfio_ioctl(fd, VFIO_NESTED_PASID_ALLOC, &cmd);
+
+	return rc ? rc : (int)cmd.pasid;
+}
+
+int vfio_pasid_free(int fd, __u32 pasid)
+{
+	struct vfio_nested_pasid cmd = {
+		.argsz = sizeof(cmd),
+		.pasid = pasid,
+	};
+
+	return vfio_ioctl(fd, VFIO_NESTED_PASID_FREE, &cmd);
+}
+
 int vfio_bind_msi(int fd, struct vfio_nested_target target, __u64 giova,
 		  __u64 gdb, __u64 size)
 {

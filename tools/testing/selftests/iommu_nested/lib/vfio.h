@@ -43,6 +43,9 @@ int vfio_unbind(int fd, struct vfio_nested_target target);
 int vfio_bind_pgtbl(int fd, struct vfio_nested_bind_guest_pgtbl *cmd);
 /** vfio_unbind_pgtbl() - of the devices' own traffic */
 int vfio_unbind_pgtbl(int fd, struct vfio_nested_target target);
+/** vfio_pasid_alloc() - one from @min to @max, or a negative errno */
+int vfio_pasid_alloc(int fd, __u32 min, __u32 max);
+int vfio_pasid_free(int fd, __u32 pasid);
 int vfio_bind_msi(int fd, struct vfio_nested_target target, __u64 giova,
 		  __u64 gdb, __u64 size);
 int vfio_unbind_msi(int fd, struct vfio_nested_target target);

@@ -12,6 +12,8 @@
 #define CAP_MGAW(r)		FIELD_GET(GENMASK_ULL(21, 16), r)
 #define ECAP_PT(r)		FIELD_GET(BIT_ULL(6), r)
 #define ECAP_NEST(r)		FIELD_GET(BIT_ULL(26), r)
+#define ECAP_PSS(r)		FIELD_GET(GENMASK_ULL(39, 35), r)
+#define ECAP_PASID(r)		FIELD_GET(BIT_ULL(40), r)
 #define ECAP_SMTS(r)		FIELD_GET(BIT_ULL(43), r)
 #define ECAP_SLADS(r)		FIELD_GET(BIT_ULL(45), r)
 #define ECAP_SSTS(r)		FIELD_GET(BIT_ULL(46), r)

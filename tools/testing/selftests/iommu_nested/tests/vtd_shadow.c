@@ -107,12 +107,14 @@ TEST_F(vtd_shadow, info)
 {
 	const struct vfio_nested_info_intel_vtd *unit;
 	const struct vfio_nested_info_cap *cap;
+	unsigned int pasid_bits;
 	union info info;
 
 	cap = info_get(_metadata, self->host.fd, &info, VFIO_NESTED_INFO_CAP);
 	EXPECT_EQ((__u64)(VFIO_NESTED_OP_BIND_GUEST_PGTBL |
 			  VFIO_NESTED_OP_CACHE_INVALIDATE |
-			  VFIO_NESTED_OP_EVENT_FD), cap->ops);
+			  VFIO_NESTED_OP_EVENT_FD),
+		  cap->ops & ~(__u64)VFIO_NESTED_OP_PASID_REQUEST);
 	EXPECT_EQ((__u32)VFIO_NESTED_MODEL_INTEL_VTD, cap->model);
 	/* What a unit has that walks the guest's tables itself */
 	EXPECT_TRUE(!!(cap->flags & VFIO_NESTED_INFO_INV_GENERIC));
@@ -121,7 +123,6 @@ TEST_F(vtd_shadow, info)
 				    VFIO_NESTED_INFO_STALL |
 				    VFIO_NESTED_INFO_HW_ACCESS |
 				    VFIO_NESTED_INFO_HW_DIRTY));
-	EXPECT_EQ(0, cap->pasid_bits);
 	EXPECT_EQ(0ULL, cap->msi_size);
 	EXPECT_EQ(KIB(4), cap->granules);
 	EXPECT_EQ(KIB(4) | MIB(2) | MIB(1024), cap->pgsizes);
@@ -131,6 +132,11 @@ TEST_F(vtd_shadow, info)
 	EXPECT_EQ(0U, unit->index);
 	EXPECT_NE(0ULL, unit->cap);
 	EXPECT_NE(0ULL, unit->ecap);
+	/* The unit's PASIDs, of those that a directory of one page leads to */
+	pasid_bits = ECAP_PASID(unit->ecap) ? ECAP_PSS(unit->ecap) + 1 : 0;
+	EXPECT_EQ(pasid_bits < 15 ? pasid_bits : 15, cap->pasid_bits);
+	EXPECT_EQ(pasid_bits != 0,
+		  !!(cap->ops & VFIO_NESTED_OP_PASID_REQUEST));
 }
 
 TEST_F(vtd_shadow, walk)
@@ -331,7 +337,7 @@ TEST_F(vtd_shadow, batches)
 	EXPECT_EQ(PAGE_C, HITS(IOVA + (NUM - 1) * GUEST_PAGE));
 }
 
-/* No unit or device of the machine has PASIDs, nests, or translates interrupts. */
+/* No unit of the machine nests, or translates interrupts; no device has PASIDs. */
 TEST_F(vtd_shadow, ops_of_other_hardware)
 {
 	struct vfio_nested_cache_invalidate inv = {
@@ -348,19 +354,16 @@ TEST_F(vtd_shadow, ops_of_other_hardware)
 		.target = device_of(self->edu),
 		.pasid = 1,
 	};
-	struct vfio_nested_pasid pasid = {
-		.argsz = sizeof(pasid),
-		.min = 1,
-		.max = 1,
-	};
+	const struct vfio_nested_info_cap *cap;
 	int fd = self->host.fd;
+	union info info;
 
-	EXPECT_EQ(-EOPNOTSUPP, vfio_ioctl(fd, VFIO_NESTED_PASID_ALLOC, &pasid));
-	pasid = (struct vfio_nested_pasid){
-		.argsz = sizeof(pasid),
-		.pasid = 1,
-	};
-	EXPECT_EQ(-EOPNOTSUPP, vfio_ioctl(fd, VFIO_NESTED_PASID_FREE, &pasid));
+	cap = info_get(_metadata, fd, &info, VFIO_NESTED_INFO_CAP);
+	if (!(cap->ops & VFIO_NESTED_OP_PASID_REQUEST)) {
+		EXPECT_EQ(-EOPNOTSUPP, vfio_pasid_alloc(fd, 1, 1));
+		EXPECT_EQ(-EOPNOTSUPP, vfio_pasid_alloc(fd, 1, 0));
+		EXPECT_EQ(-EOPNOTSUPP, vfio_pasid_free(fd, 1));
+	}
 	EXPECT_EQ(-EOPNOTSUPP, vfio_ioctl(fd, VFIO_NESTED_UNBIND_GUEST_PGTBL,
 					  &pgtbl));
 	pgtbl = fl_bind(&self->host, self->root);

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PASIDs of containers, where they are the host's to give: those of a unit, which
+ * has them whether or not a device has.
+ */
+
+#define PASIDS_MAX	1024		/* of a container */
+
+/* Arguments where the kernel can read them, and not write. */
+static void *read_only_copy(struct __test_metadata *_metadata,
+			    const struct vfio_nested_pasid *cmd)
+{
+	void *page = mmap(NULL, GUEST_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, page);
+	memcpy(page, cmd, sizeof(*cmd));
+	ASSERT_EQ(0, mprotect(page, GUEST_PAGE, PROT_READ));
+	return page;
+}
+
+FIXTURE(vtd_pasid)
+{
+	struct host host[2];
+	__u32 last;			/* the largest that there can be */
+};
+
+/* Two containers, each with a device. */
+FIXTURE_SETUP(vtd_pasid)
+{
+	const struct vfio_nested_info_cap *cap;
+	union info info;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(self->host); i++) {
+		groups_up(_metadata, &self->host[i], VFIO_TYPE1_NESTING_IOMMU,
+			  i, 1);
+		if (_metadata->exit_code)
+			return;
+	}
+	cap = info_get(_metadata, self->host[0].fd, &info, VFIO_NESTED_INFO_CAP);
+	if (!(cap->ops & VFIO_NESTED_OP_PASID_REQUEST))
+		SKIP(return, "the unit has no PASIDs");
+	self->last = BIT(cap->pasid_bits) - 1;
+}
+
+FIXTURE_TEARDOWN(vtd_pasid)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(self->host); i++)
+		host_down(&self->host[i]);
+}
+
+#define FD(nth)			(self->host[nth].fd)
+#define ALLOC(nth, min, max)	vfio_pasid_alloc(FD(nth), min, max)
+#define FREE(nth, pasid)	vfio_pasid_free(FD(nth), pasid)
+
+TEST_F(vtd_pasid, ranges)
+{
+	__u32 last = self->last;
+
+	EXPECT_EQ(1, ALLOC(0, 0, ~0U));
+	EXPECT_EQ(2, ALLOC(0, 0, ~0U));
+	EXPECT_EQ(100, ALLOC(0, 100, 100));
+	EXPECT_EQ(-ENOSPC, ALLOC(0, 100, 100));
+	EXPECT_EQ(101, ALLOC(0, 100, 101));
+	EXPECT_EQ((int)last, ALLOC(0, last, ~0U));
+	EXPECT_EQ(-ENOSPC, ALLOC(0, last, ~0U));
+	EXPECT_EQ(-ERANGE, ALLOC(0, last + 1, ~0U));
+	EXPECT_EQ(-ERANGE, ALLOC(0, ~0U, ~0U));
+	EXPECT_EQ(-EINVAL, ALLOC(0, 0, 0));
+	EXPECT_EQ(-EINVAL, ALLOC(0, 2, 1));
+	EXPECT_EQ(3, ALLOC(0, 1, last));
+}
+
+TEST_F(vtd_pasid, free)
+{
+	EXPECT_EQ(-ENOENT, FREE(0, 1));
+	EXPECT_EQ(-ENOENT, FREE(0, 0));
+	EXPECT_EQ(-ENOENT, FREE(0, ~0U));
+	EXPECT_EQ(1, ALLOC(0, 1, 8));
+	EXPECT_EQ(2, ALLOC(0, 1, 8));
+	EXPECT_EQ(0, FREE(0, 1));
+	EXPECT_EQ(-ENOENT, FREE(0, 1));
+	EXPECT_EQ(1, ALLOC(0, 1, 8));
+	EXPECT_EQ(0, FREE(0, 2));
+	EXPECT_EQ(0, FREE(0, 1));
+}
+
+/* One container's are not another's, and are free when it is gone. */
+TEST_F(vtd_pasid, two_containers)
+{
+	EXPECT_EQ(1, ALLOC(0, 1, 8));
+	EXPECT_EQ(2, ALLOC(1, 1, 8));
+	EXPECT_EQ(3, ALLOC(0, 1, 8));
+	EXPECT_EQ(-ENOENT, FREE(1, 1));
+	EXPECT_EQ(-ENOENT, FREE(0, 2));
+	EXPECT_EQ(-ENOSPC, ALLOC(1, 3, 3));
+	host_down(&self->host[0]);
+	EXPECT_EQ(1, ALLOC(1, 1, 8));
+	EXPECT_EQ(3, ALLOC(1, 1, 8));
+	EXPECT_EQ(4, ALLOC(1, 1, 8));
+}
+
+TEST_F(vtd_pasid, as_many_as_there_may_be)
+{
+	unsigned int i;
+
+	for (i = 1; i <= PASIDS_MAX; i++)
+		ASSERT_EQ((int)i, ALLOC(0, 1, ~0U));
+	EXPECT_EQ(-ENOSPC, ALLOC(0, 1, ~0U));
+	EXPECT_EQ(PASIDS_MAX + 1, ALLOC(1, 1, ~0U));
+	EXPECT_EQ(0, FREE(0, 17));
+	EXPECT_EQ(17, ALLOC(0, 1, ~0U));
+}
+
+TEST_F(vtd_pasid, arguments)
+{
+	const struct vfio_nested_pasid good = {
+		.argsz = sizeof(good),
+		.min = 1,
+		.max = 8,
+	};
+	struct {
+		struct vfio_nested_pasid cmd;
+		__u64 more;
+	} args;
+
+#define EXPECT_RC(rc, request, change) do {				\
+	args.cmd = good;						\
+	args.more = 0;							\
+	change;								\
+	EXPECT_EQ(rc, vfio_ioctl(FD(0), request, &args)) {		\
+		TH_LOG(#request ": " #change);				\
+	}								\
+} while (0)
+
+	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_ALLOC, args.cmd.argsz--);
+	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_ALLOC, args.cmd.flags = 1);
+	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_ALLOC, args.cmd.pasid = 1);
+	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_ALLOC, args.cmd.reserved = 1);
+	EXPECT_RC(-E2BIG, VFIO_NESTED_PASID_ALLOC,
+		(args.cmd.argsz = sizeof(args), args.more = 1));
+	EXPECT_EQ(-EFAULT, vfio_ioctl(FD(0), VFIO_NESTED_PASID_ALLOC, NULL));
+	/* None was given: this is the first. */
+	EXPECT_RC(0, VFIO_NESTED_PASID_ALLOC, args.cmd.argsz = sizeof(args));
+	EXPECT_EQ(1U, args.cmd.pasid);
+	/* Where it can't be told, it is not given. */
+	EXPECT_EQ(-EFAULT, vfio_ioctl(FD(0), VFIO_NESTED_PASID_ALLOC,
+				      read_only_copy(_metadata, &good)));
+	EXPECT_EQ(2, ALLOC(0, 1, 8));
+
+	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_FREE, args.cmd.pasid = 1);
+	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_FREE,
+		(args.cmd.pasid = 1, args.cmd.min = 0));
+	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_FREE,
+		(args.cmd.pasid = 1, args.cmd.max = 0));
+	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_FREE,
+		(args.cmd.min = args.cmd.max = 0, args.cmd.flags = 1));
+	EXPECT_RC(-ENOENT, VFIO_NESTED_PASID_FREE, args.cmd.min = args.cmd.max = 0);
+	EXPECT_EQ(0, FREE(0, 1));
+#undef EXPECT_RC
+}

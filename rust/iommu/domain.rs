@@ -525,9 +525,13 @@ impl<D: Driver> StaticDomain<D> {
         old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: As in `attach_identity()`.
-        let ep = unsafe { Endpoint::from_dev(dev) };
+        let ep = unsafe { Endpoint::<D>::from_dev(dev) };
         let attach = || D::attach(ep, Target::Blocked);
 
+        if let Some(keeper) = ep.set_keeper(None) {
+            // SAFETY: An endpoint's IOMMU is registered.
+            keeper.block(ep, unsafe { ep.iommu().bound_dev() });
+        }
         // SAFETY: As above; the domains are valid.
         from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
     }

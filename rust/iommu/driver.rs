@@ -282,6 +282,8 @@ impl<D: Driver> Ops<D> {
 
         page_requests::close(&ep);
         D::release(&ep);
+        // It may have the endpoint in turn.
+        drop(ep.set_keeper(None));
     }
 
     extern "C" fn capable(dev: *mut bindings::device, cap: bindings::iommu_cap) -> bool {

@@ -25,6 +25,13 @@ use kernel::{
     },
 };
 
+/// Who attaches PASIDs of a device without the core.
+pub(super) trait Keeper<D: Driver>: Send + Sync {
+    /// Blocks these PASIDs of a device: the core has blocked the rest of its traffic. Called with
+    /// the group's mutex held. May sleep.
+    fn block(&self, ep: &Endpoint<D>, hw: &Device<Bound>);
+}
+
 /// The driver's data of one device behind an IOMMU: what `dev_iommu_priv_get()` returns.
 #[pin_data]
 pub struct Endpoint<D: Driver> {
@@ -37,6 +44,9 @@ pub struct Endpoint<D: Driver> {
     /// How many attachments of the device have somebody who serves page requests. Changed with the
     /// core's group mutex held.
     pub(super) served: Atomic<u32>,
+    /// Who attaches its PASIDs without the core, if somebody does. Innermost lock.
+    #[pin]
+    keeper: SpinLock<Option<Arc<dyn Keeper<D>>>>,
     #[pin]
     data: D::Endpoint,
 }
@@ -56,6 +66,7 @@ impl<D: Driver> Endpoint<D> {
                 iommu: iommu.clone(),
                 virtual_id <- new_spinlock!(None, "Endpoint::virtual_id"),
                 served: Atomic::new(0),
+                keeper <- new_spinlock!(None, "Endpoint::keeper"),
                 data <- data,
             }),
             GFP_KERNEL,
@@ -83,6 +94,14 @@ impl<D: Driver> Endpoint<D> {
     /// iommufd makes and destroys the vDEVICEs of a device one after the other.
     pub(super) fn set_virtual_id(&self, id: Option<(usize, u64)>) {
         *self.virtual_id.lock() = id;
+    }
+
+    /// Has `keeper` told when the core blocks the device, until then. Returns who was before.
+    pub(super) fn set_keeper(
+        &self,
+        keeper: Option<Arc<dyn Keeper<D>>>,
+    ) -> Option<Arc<dyn Keeper<D>>> {
+        core::mem::replace(&mut *self.keeper.lock(), keeper)
     }
 
     /// The endpoint of `dev`.

@@ -322,8 +322,14 @@ pub(crate) trait Backend: iommu::Driver {
         device: Option<u64>,
     ) -> Result;
 
-    /// Attaches the traffic of one PASID of a device to a guest context, where the kernel has the
-    /// tables of PASIDs. `hw` is the IOMMU's hardware device. On an error nothing has changed.
+    /// PASIDs of that many bits of a device can be attached to what a guest has: 0 if none.
+    fn pasid_bits(_ep: &Endpoint<Self>) -> u32 {
+        0
+    }
+
+    /// Attaches the traffic of one PASID of a device to a guest context, which knows the device by
+    /// the ID `device`, if it does, where the kernel has the tables of PASIDs. `hw` is the IOMMU's
+    /// hardware device. On an error nothing has changed.
     ///
     /// # Errors
     ///
@@ -336,6 +342,7 @@ pub(crate) trait Backend: iommu::Driver {
         _guest: &Arc<Self::Guest>,
         _table: &Self::Table,
         _pasid: u32,
+        _device: Option<u64>,
     ) -> Result {
         Err(EOPNOTSUPP)
     }
@@ -416,6 +423,24 @@ pub(crate) trait Backend: iommu::Driver {
         device: Option<u64>,
         events: &Arc<dyn EventSink<Self::Event>>,
     ) -> Result;
+
+    /// Attaches the traffic of one PASID to a shadow, as [`Self::attach_shadow`] and
+    /// [`iommu::Driver::attach_pasid`].
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: [`Self::pasid_bits`] is 0.
+    /// - As [`iommu::Driver::attach_pasid`].
+    fn attach_shadow_pasid(
+        _ep: &Endpoint<Self>,
+        _hw: &Device<Bound>,
+        _shadow: &Arc<Self::Paging>,
+        _pasid: u32,
+        _device: Option<u64>,
+        _events: &Arc<dyn EventSink<Self::Event>>,
+    ) -> Result {
+        Err(EOPNOTSUPP)
+    }
 }
 
 /// The devices of a guest, by the IDs that it knows them by.

@@ -342,7 +342,7 @@ struct vfio_nested_unbind {
  * @target: Which devices.
  * @model: enum vfio_nested_model, which says how the page table is laid out: that
  *         of struct vfio_nested_info_cap. UNBIND: 0, as all below but @pasid.
- * @pasid: The PASID that is to use it.
+ * @pasid: The PASID that is to use it, which VFIO_NESTED_PASID_ALLOC gave.
  * @base: The GPA of the page table.
  * @input_bits: Size of an IOVA in bits.
  * @device_id: What the guest calls the device, as of VFIO_NESTED_BIND_PASID_TABLE.
@@ -356,6 +356,9 @@ struct vfio_nested_unbind {
  * With VFIO_NESTED_INFO_CACHING_MODE it is software that walks the table, and keeps
  * a shadow of it that the device uses. See Documentation/userspace-api/vfio-nested.rst
  * for what that means. Each binding has its own shadow, also of one table.
+ *
+ * A device's own traffic and that of each PASID are bound and unbound apart from each
+ * other, but are of one @device_id.
  *
  * What @data holds, by @model:
  *
@@ -375,19 +378,22 @@ struct vfio_nested_unbind {
  *
  * The rest of @data is 0.
  *
- * UNBIND leaves the devices with GPAs, as they were before the first bind.
+ * UNBIND leaves the devices with GPAs, as they were before the first bind, and a PASID
+ * without any access.
  *
  * Return of BIND: 0, or
  *
- * - EBUSY: a device is bound and this is not to replace it, or is being reset;
+ * - EBUSY: a device is bound and this is not to replace it, or is bound in another way
+ *   by another @device_id, or is being reset;
  * - EEXIST: another device has @device_id;
+ * - ENOENT: the container has no such PASID;
  * - EFAULT: there is no memory at @base;
  * - EINVAL: values that do not go together, or that the architecture reserves;
  * - EOPNOTSUPP: without VFIO_NESTED_OP_BIND_GUEST_PGTBL; not of this @model; what
- *   software does not do; a PASID where there are none;
- * - ERANGE: a size beyond @input_bits or @output_bits;
- * - ENOSPC: a table with more translations or more tables than are shadowed; no tag
- *   of the hardware's left;
+ *   software does not do; a PASID, and a device that has none;
+ * - ERANGE: a size beyond @input_bits or @output_bits, or a PASID beyond the device's;
+ * - ENOSPC: a table with more translations or more tables than are shadowed; 256
+ *   PASIDs that are; no tag of the hardware's left;
  * - EINTR: the process is being killed; ENOMEM; those of the target;
  * - EIO, ETIMEDOUT: the hardware does not answer. The device is blocked.
  *
@@ -436,7 +442,8 @@ struct vfio_nested_bind_guest_pgtbl {
  * Return of FREE: 0, or
  *
  * - EOPNOTSUPP: without VFIO_NESTED_OP_PASID_REQUEST;
- * - ENOENT: the container has no such PASID; EINVAL; EFAULT.
+ * - ENOENT: the container has no such PASID;
+ * - EBUSY: a device is bound by it; EINVAL; EFAULT.
  */
 struct vfio_nested_pasid {
 	__u32	argsz;

@@ -9,6 +9,7 @@ use super::{
 use crate::iommu::{
     bindings,
     driver::Ops,
+    endpoint::Keeper,
     Driver,
     Endpoint, //
 };
@@ -18,6 +19,10 @@ use core::{
 };
 use kernel::{
     container_of,
+    device::{
+        Bound,
+        Device, //
+    },
     error::{
         from_result,
         to_result, //
@@ -38,12 +43,17 @@ pub trait Translation: Send + Sync + 'static {
     /// Where the doorbells of the devices' interrupts are to be found.
     type Doorbells: Send + Sync;
 
-    /// Attaches a device as it should be now. On an error nothing has changed.
+    /// Attaches a device as it should be now, and those of its PASIDs that should be. On an error
+    /// nothing has changed. `hw` is the IOMMU's hardware device.
     ///
     /// # Errors
     ///
     /// As [`Driver::attach`].
-    fn attach(&self, ep: &Arc<Endpoint<Self::Driver>>) -> Result;
+    fn attach(&self, ep: &Arc<Endpoint<Self::Driver>>, hw: &Device<Bound>) -> Result;
+
+    /// Blocks all PASIDs of a device: it is being reset, until [`Self::attach`], or the group is
+    /// not to be translated any more.
+    fn block_pasids(&self, ep: &Endpoint<Self::Driver>, hw: &Device<Bound>);
 
     /// Makes what the devices write to `iova` arrive at `doorbell` (HPA), a page of either.
     ///
@@ -54,6 +64,12 @@ pub trait Translation: Send + Sync + 'static {
 
     /// Undoes [`Self::map_doorbell`], right after.
     fn unmap_doorbell(&self, doorbells: &Self::Doorbells, iova: u64);
+}
+
+impl<D: Driver, T: Translation<Driver = D>> Keeper<D> for T {
+    fn block(&self, ep: &Endpoint<D>, hw: &Device<Bound>) {
+        self.block_pasids(ep, hw);
+    }
 }
 
 /// The core's `struct iommu_domain` of a group that is translated device by device.
@@ -136,7 +152,16 @@ impl<T: Translation> GroupDomain<T> {
         // SAFETY: See above.
         let (this, ep) = unsafe { (Self::from_raw(raw), Endpoint::try_from_dev(dev)) };
 
-        from_result(|| this.translation.attach(&ep.ok_or(EINVAL)?).map(|()| 0))
+        from_result(|| {
+            let ep: Arc<Endpoint<T::Driver>> = ep.ok_or(EINVAL)?;
+
+            // SAFETY: An endpoint's IOMMU is registered.
+            let hw = unsafe { ep.iommu().bound_dev() };
+
+            this.translation.attach(&ep, hw)?;
+            drop(ep.set_keeper(Some(this.translation.clone())));
+            Ok(0)
+        })
     }
 
     extern "C" fn map_pages(

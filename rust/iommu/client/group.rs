@@ -9,7 +9,10 @@ use crate::iommu::{
 };
 use core::ptr::NonNull;
 use kernel::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
     error::{
         from_result,
         to_result, //
@@ -193,6 +196,14 @@ impl Member<'_> {
     pub fn endpoint<D: Driver>(&self) -> Option<Arc<Endpoint<D>>> {
         // SAFETY: A device in a group is not released while the group's mutex is held.
         unsafe { Endpoint::try_from_dev(crate::iommu::raw_dev(self.dev)) }
+    }
+
+    /// The hardware device of the IOMMU that the device is behind, if it is one of `D`.
+    pub fn iommu_dev<D: Driver>(&self) -> Option<&Device<Bound>> {
+        let ep = self.endpoint::<D>()?;
+
+        // SAFETY: A device in a group is behind a registered IOMMU while the group's mutex is held.
+        Some(unsafe { ep.iommu().bound_dev() })
     }
 
     /// Whether the device can raise interrupts by messages, as set up by its driver.

@@ -10,8 +10,8 @@ use kernel::{
 
 /// A PASID, until it is dropped.
 ///
-/// It is nobody else's who has one of these, whatever their devices and IOMMUs are. The kernel's own
-/// users (SVA) are not among them: they never have a device that somebody was given.
+/// It is nobody else's who has one of these, whatever their devices and IOMMUs are. The kernel's
+/// own users (SVA) are not among them: they never have a device that somebody was given.
 ///
 /// # Invariants
 ///

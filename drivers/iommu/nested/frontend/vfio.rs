@@ -20,8 +20,8 @@
 //! From the outside to the inside, for one container:
 //!
 //! 1. VFIO's lock of the container's groups
-//! 2. `Container::state`: groups, memory, shadows, PASIDs; taken by all that changes one of them, and hence
-//!    also by invalidations where there are shadows
+//! 2. `Container::state`: groups, memory, shadows, PASIDs; taken by all that changes one of them,
+//!    and hence also by invalidations where there are shadows
 //! 3. user memory: arguments are read, and pages pinned, with `state` held
 //! 4. the IOMMU core's group mutex
 //! 5. `Devices::bound`

@@ -279,9 +279,9 @@ impl<M: Machine> Source<M> {
         &self.rids
     }
 
-    /// Whether PASIDs can be attached.
-    pub(crate) fn has_pasids(&self) -> bool {
-        self.pasid_bits != 0
+    /// PASIDs of that many bits can be attached; 0 if none.
+    pub(crate) fn pasid_bits(&self) -> u32 {
+        self.pasid_bits
     }
 
     /// Whether the device may cache translations itself.
@@ -464,8 +464,11 @@ impl<M: Machine> Traffic<'_, M> {
 
     /// Blocks the traffic of one PASID. May sleep.
     pub(crate) fn detach_pasid(&mut self, pasid: u32) {
-        // What blocks can't fail but for a unit that does not answer: there is nobody to tell.
-        let _ = self.switch(pasid, Attachment::Blocked);
+        // There may be no entry for what was never attached.
+        if self.state.attached.iter().any(|(there, _)| *there == pasid) {
+            // What blocks can't fail but for a unit that does not answer: there is nobody to tell.
+            let _ = self.switch(pasid, Attachment::Blocked);
+        }
     }
 
     /// Has the unit refuse all of the device's traffic. May sleep.

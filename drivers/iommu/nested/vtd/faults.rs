@@ -161,6 +161,13 @@ impl Unit {
         self.members.assign(rid, pasid, guest);
     }
 
+    /// From now on, all faults of the device with the requester ID `rid` are the host's, as by
+    /// [`Self::assign_faults`].
+    pub(crate) fn disown_faults(&self, rid: u16) {
+        self.drain_faults();
+        self.members.all.lock().retain(|member| member.rid != rid);
+    }
+
     /// Takes the faults out of their registers, and tells who has to know. May sleep.
     fn drain_faults(&self) {
         let _draining = self.members.draining.lock();

@@ -146,12 +146,12 @@ impl Master {
             if self.source.has_device_tlb() {
                 pci.disable_ats();
             }
-            if self.source.has_pasids() {
+            if self.source.pasid_bits() != 0 {
                 pci.disable_pasid();
             }
         }
         traffic.stop();
-        self.source.unit().assign_faults(self.rid(), None, None);
+        self.source.unit().disown_faults(self.rid());
     }
 
     /// Where its traffic comes from.
@@ -213,19 +213,13 @@ impl Master {
         device: Option<u64>,
         events: Sink,
     ) -> Result {
-        let id = device
-            .map(|id| u16::try_from(id).map_err(|_| EINVAL))
-            .transpose()?;
-        let audience = match attachment {
-            Attachment::Guest(..) => Audience::Guest(events),
-            _ => Audience::Shadowed(events),
-        };
+        let guest = guest_of(&attachment, device, events)?;
         let mut traffic = self.source.lock();
         let unit = self.source.unit();
 
         unit.members.reserve()?;
         self.switch(&mut traffic, attachment)?;
-        unit.assign_faults(self.rid(), None, id.map(|id| (id, audience)));
+        unit.assign_faults(self.rid(), None, guest);
         Ok(())
     }
 
@@ -241,16 +235,56 @@ impl Master {
         attachment: Attachment<Vtd>,
     ) -> Result {
         let mut traffic = self.source.lock();
+
+        self.switch_pasid(&mut traffic, hw, pasid, attachment)
+    }
+
+    /// The same for a guest, as [`Self::attach_for`].
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the ID is of more than 16 bits.
+    /// - As [`Self::attach_pasid`].
+    pub(crate) fn attach_pasid_for(
+        &self,
+        hw: &Device<Bound>,
+        pasid: u32,
+        attachment: Attachment<Vtd>,
+        device: Option<u64>,
+        events: Sink,
+    ) -> Result {
+        let guest = guest_of(&attachment, device, events)?;
+        let mut traffic = self.source.lock();
+        let unit = self.source.unit();
+
+        unit.members.reserve()?;
+        self.switch_pasid(&mut traffic, hw, pasid, attachment)?;
+        unit.assign_faults(self.rid(), Some(pasid), guest);
+        Ok(())
+    }
+
+    /// Blocks the traffic of one PASID. May sleep.
+    pub(crate) fn detach_pasid(&self, pasid: u32) {
+        let mut traffic = self.source.lock();
+
+        traffic.detach_pasid(pasid);
+        self.source
+            .unit()
+            .assign_faults(self.rid(), Some(pasid), None);
+    }
+
+    fn switch_pasid(
+        &self,
+        traffic: &mut Traffic<'_, Vtd>,
+        hw: &Device<Bound>,
+        pasid: u32,
+        attachment: Attachment<Vtd>,
+    ) -> Result {
         let memory = self.source.unit().memory(hw);
         let result = traffic.attach_pasid(&memory, pasid, attachment);
 
         trace::attach(&self.dev, traffic.own_did(pasid), &result);
         result
-    }
-
-    /// Blocks the traffic of one PASID. May sleep.
-    pub(crate) fn detach_pasid(&self, pasid: u32) {
-        self.source.lock().detach_pasid(pasid);
     }
 
     fn switch(&self, traffic: &mut Traffic<'_, Vtd>, attachment: Attachment<Vtd>) -> Result {
@@ -259,4 +293,29 @@ impl Master {
         trace::attach(&self.dev, traffic.own_did(OWN), &result);
         result
     }
+}
+
+/// Who is told of the faults of what is attached so for a guest, which knows the device by the ID
+/// `device`, if it does.
+///
+/// # Errors
+///
+/// - [`EINVAL`]: the ID is of more than 16 bits.
+fn guest_of(
+    attachment: &Attachment<Vtd>,
+    device: Option<u64>,
+    events: Sink,
+) -> Result<Option<(u16, Audience)>> {
+    let Some(device) = device else {
+        return Ok(None);
+    };
+    let id = u16::try_from(device).map_err(|_| EINVAL)?;
+
+    Ok(Some((
+        id,
+        match attachment {
+            Attachment::Guest(..) => Audience::Guest(events),
+            _ => Audience::Shadowed(events),
+        },
+    )))
 }

@@ -320,12 +320,36 @@ impl Backend for Vtd {
         guest: &Arc<Guest>,
         table: &Stage1,
         pasid: u32,
+        device: Option<u64>,
     ) -> Result {
-        ep.attach_pasid(
+        ep.attach_pasid_for(
             hw,
             pasid,
             Attachment::Guest(guest.translations.clone(), *table),
+            device,
+            guest.tenant.clone(),
         )
+    }
+
+    fn attach_shadow_pasid(
+        ep: &Endpoint<Self>,
+        hw: &Device<Bound>,
+        shadow: &Arc<Domain>,
+        pasid: u32,
+        device: Option<u64>,
+        events: &Sink,
+    ) -> Result {
+        ep.attach_pasid_for(
+            hw,
+            pasid,
+            Attachment::Paging(shadow.clone()),
+            device,
+            events.clone(),
+        )
+    }
+
+    fn pasid_bits(ep: &Endpoint<Self>) -> u32 {
+        ep.source().pasid_bits()
     }
 
     fn invalidate(

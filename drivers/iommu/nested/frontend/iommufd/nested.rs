@@ -62,7 +62,7 @@ impl<B: Abi<Nested = Nested<B>>> iommu::Nested for Nested<B> {
     }
 
     fn attach_pasid(&self, ep: &Endpoint<B>, hw: &Device<Bound>, pasid: u32) -> Result {
-        B::attach_guest_pasid(ep, hw, &self.guest, &self.table, pasid)
+        B::attach_guest_pasid(ep, hw, &self.guest, &self.table, pasid, None)
     }
 
     fn invalidate(&self, array: &mut UserArray<'_>) -> Result {

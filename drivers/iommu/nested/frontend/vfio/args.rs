@@ -154,8 +154,10 @@ impl<O: FromBytes> BindTable<O> {
     }
 }
 
-/// A page table of the guest's to be bound, for traffic without PASID.
+/// A page table of the guest's to be bound.
 pub(crate) struct BindPageTable {
+    /// For traffic with this PASID, not 0, or that without.
+    pub(super) pasid: Option<u32>,
     /// The table; without, every access is refused.
     pub(super) table: Option<GuestTable>,
     /// The guest's ID of the device.
@@ -168,7 +170,7 @@ impl BindPageTable {
     /// # Errors
     ///
     /// - [`EINVAL`]: flags, values that don't go together.
-    /// - [`EOPNOTSUPP`]: another model, or a PASID.
+    /// - [`EOPNOTSUPP`]: another model.
     pub(super) fn new<B: Abi>(raw: &bindings::vfio_nested_bind_guest_pgtbl) -> Result<Self> {
         const NO_PASID: u32 = bindings::VFIO_NESTED_PGTBL_NO_PASID;
         const ID: u32 = bindings::VFIO_NESTED_PGTBL_DEVICE_ID;
@@ -178,16 +180,17 @@ impl BindPageTable {
         let bare = raw.base == 0 && raw.input_bits == 0 && raw.data == [0; 4];
 
         if raw.flags & !(NO_PASID | ID | REPLACE | BLOCK) != 0
-            || (flag(NO_PASID) && raw.pasid != 0)
+            || flag(NO_PASID) != (raw.pasid == 0)
             || (!flag(ID) && raw.device_id != 0)
             || (flag(BLOCK) && !bare)
         {
             return Err(EINVAL);
         }
-        if raw.model != B::MODEL || !flag(NO_PASID) {
+        if raw.model != B::MODEL {
             return Err(EOPNOTSUPP);
         }
         Ok(Self {
+            pasid: (!flag(NO_PASID)).then_some(raw.pasid),
             table: (!flag(BLOCK)).then_some(GuestTable {
                 base: raw.base,
                 input_bits: raw.input_bits,
@@ -198,12 +201,12 @@ impl BindPageTable {
         })
     }
 
-    /// Checks what says which table is to be unbound: traffic without PASID.
+    /// Of which traffic a table is to be unbound: that with a PASID, or without.
     ///
     /// # Errors
     ///
-    /// As of [`Self::new`].
-    pub(super) fn check_unbind(raw: &bindings::vfio_nested_bind_guest_pgtbl) -> Result {
+    /// - [`EINVAL`]: flags, values that don't go together.
+    pub(super) fn unbound(raw: &bindings::vfio_nested_bind_guest_pgtbl) -> Result<Option<u32>> {
         const NO_PASID: u32 = bindings::VFIO_NESTED_PGTBL_NO_PASID;
         let bare = raw.model == 0
             && raw.base == 0
@@ -211,9 +214,9 @@ impl BindPageTable {
             && raw.device_id == 0
             && raw.data == [0; 4];
 
-        match raw.flags {
-            NO_PASID if bare && raw.pasid == 0 => Ok(()),
-            0 if bare => Err(EOPNOTSUPP),
+        match (raw.flags, raw.pasid) {
+            (NO_PASID, 0) if bare => Ok(None),
+            (0, 1..) if bare => Ok(Some(raw.pasid)),
             _ => Err(EINVAL),
         }
     }

@@ -32,6 +32,8 @@ pub(super) struct Switch<B: Backend> {
     /// The index of its group.
     pub(super) group: usize,
     pub(super) ep: Arc<Endpoint<B>>,
+    /// Its traffic with this PASID, or that without.
+    pub(super) pasid: Option<u32>,
     pub(super) from: Option<Bound<B>>,
     pub(super) to: Option<Bound<B>>,
 }
@@ -44,21 +46,26 @@ impl<B: Backend> Switch<B> {
 }
 
 impl<B: Backend> State<B> {
-    /// Switches one device.
+    /// Switches one device `to` something.
     ///
     /// # Errors
     ///
     /// - [`ENODEV`]: it is gone.
     /// - [`EBUSY`]: being reset.
     /// - As [`Backend::attach_guest`].
-    fn switch(&self, group: usize, ep: &Arc<Endpoint<B>>, to: &Option<Bound<B>>) -> Result {
-        let group = &self.groups[group];
+    fn switch(&self, switch: &Switch<B>, to: &Option<Bound<B>>) -> Result {
+        let Switch {
+            group, ep, pasid, ..
+        } = switch;
+        let group = &self.groups[*group];
         let mut result = None;
 
         let all = group.attached.for_each(|member| {
             if let Some(found) = member.endpoint::<B>() {
                 if Arc::ptr_eq(&found, ep) {
-                    result = Some(group.devices().switch(ep, to.clone()));
+                    let hw = member.iommu_dev::<B>().ok_or(ENODEV)?;
+
+                    result = Some(group.devices().switch(ep, hw, *pasid, to.clone()));
                 }
             }
             Ok(())
@@ -79,26 +86,31 @@ impl<B: Backend> State<B> {
         }
     }
 
-    /// How the devices of a target get to have the second stage only.
+    /// How the traffic of a target's devices without PASID gets to have the second stage only, or
+    /// that with `pasid` to have nothing.
     ///
     /// # Errors
     ///
     /// - [`ENOENT`]: they have nothing else.
+    /// - [`EOPNOTSUPP`]: a device has no PASIDs.
     /// - As [`State::devices`].
-    pub(super) fn releases(&self, target: &Target) -> Result<KVec<Switch<B>>> {
+    pub(super) fn releases(&self, target: &Target, pasid: Option<u32>) -> Result<KVec<Switch<B>>> {
         let mut switches = KVec::new();
 
         for (group, ep) in self.devices(target)? {
-            if let Some(from) = self.groups[group].devices().bound(&ep) {
+            if let Some(from) = self.groups[group].devices().bound(&ep, pasid) {
                 switches.push(
                     Switch {
                         group,
                         ep,
+                        pasid,
                         from: Some(from),
                         to: None,
                     },
                     GFP_KERNEL,
                 )?;
+            } else if pasid.is_some() && B::pasid_bits(&ep) == 0 {
+                return Err(EOPNOTSUPP);
             }
         }
         match switches.is_empty() {
@@ -123,7 +135,7 @@ impl<B: Abi> Container<B> {
             return Err(EINVAL);
         }
         for (group, ep) in devices {
-            let from = state.groups[group].devices().bound(&ep);
+            let from = state.groups[group].devices().bound(&ep, None);
 
             if from.is_some() && !request.replace {
                 return Err(EBUSY);
@@ -136,6 +148,7 @@ impl<B: Abi> Container<B> {
                 Switch {
                     group,
                     ep,
+                    pasid: None,
                     from,
                     to: Some(to),
                 },
@@ -163,15 +176,18 @@ impl<B: Abi> Container<B> {
         let table = B::make_table(stage.guest()?, &request.stage)?;
 
         state.check_table(&table)?;
+        let known = from.and_then(|bound| bound.id);
+
         Ok(Bound {
             ep: ep.clone(),
-            id: self.device_id(ep, from, request.id, B::needs_device_id(&table))?,
+            pasid: None,
+            id: self.device_id(ep, known, request.id, B::needs_device_id(&table))?,
             first: First::Table(Arc::new(table, GFP_KERNEL_ACCOUNT)?),
         })
     }
 
-    /// The guest's ID of a device: what it is to be, or is, or else the hardware's, without which
-    /// it has none unless it `needs` one.
+    /// The guest's ID of a device: what it is to be, or is (`known`), or else the hardware's,
+    /// without which it has none unless it `needs` one.
     ///
     /// # Errors
     ///
@@ -180,11 +196,11 @@ impl<B: Abi> Container<B> {
     pub(super) fn device_id(
         &self,
         ep: &Arc<Endpoint<B>>,
-        from: Option<&Bound<B>>,
+        known: Option<u64>,
         wanted: Option<u64>,
         needs: bool,
     ) -> Result<Option<u64>> {
-        let id = match wanted.or(from.and_then(|bound| bound.id)) {
+        let id = match wanted.or(known) {
             Some(id) => Some(id),
             None => match B::device_id(ep) {
                 Ok(id) => Some(id),
@@ -213,7 +229,7 @@ impl<B: Abi> Container<B> {
         if self.takes_page_tables() {
             return Err(EOPNOTSUPP);
         }
-        let switches = state.releases(target)?;
+        let switches = state.releases(target, None)?;
         self.switch_all(&state, &switches)
     }
 
@@ -221,18 +237,20 @@ impl<B: Abi> Container<B> {
     pub(super) fn switch_all(&self, state: &State<B>, switches: &[Switch<B>]) -> Result {
         self.routes.reserve(switches.len())?;
         for (done, switch) in switches.iter().enumerate() {
-            if let Err(e) = state.switch(switch.group, &switch.ep, &switch.to) {
+            if let Err(e) = state.switch(switch, &switch.to) {
                 for switch in switches[..done].iter().rev() {
                     // A device that does not go back is blocked or, if memory is short, keeps its
                     // new first stage: nothing that is not the guest's own.
-                    let _ = state.switch(switch.group, &switch.ep, &switch.from);
+                    let _ = state.switch(switch, &switch.from);
                 }
                 return Err(e);
             }
         }
         for switch in switches {
+            let devices = state.groups[switch.group].devices();
+
             self.routes
-                .set(&switch.ep, switch.id(), state.groups[switch.group].stage());
+                .set(&switch.ep, devices.id(&switch.ep), &devices.stage);
         }
         Ok(())
     }

@@ -174,13 +174,10 @@ impl<B: Abi> Container<B> {
         let devices = group.devices().clone();
         let stage = &devices.stage;
 
-        self.routes
-            .remove(|route| devices.bound(&route.ep).is_some());
+        self.routes.remove(|route| devices.has(&route.ep));
         // Blocks the devices.
         drop(group);
-        state
-            .shadows
-            .retain(|shadow| devices.bound(&shadow.ep).is_none());
+        state.shadows.retain(|shadow| !devices.has(&shadow.ep));
         if !state
             .groups
             .iter()

@@ -21,6 +21,11 @@ use crate::{
     },
 };
 use kernel::{
+    dev_err,
+    device::{
+        self,
+        Device, //
+    },
     io::PhysAddr,
     new_mutex,
     prelude::*,
@@ -50,10 +55,12 @@ impl<B: Backend> Clone for First<B> {
     }
 }
 
-/// A device that has a first stage.
+/// What of a device has a first stage.
 pub(super) struct Bound<B: Backend> {
     /// The device.
     pub(super) ep: Arc<Endpoint<B>>,
+    /// Its traffic with this PASID, or that without.
+    pub(super) pasid: Option<u32>,
     /// Its first stage.
     pub(super) first: First<B>,
     /// What the guest knows the device by, if it has to.
@@ -64,9 +71,16 @@ impl<B: Backend> Clone for Bound<B> {
     fn clone(&self) -> Self {
         Self {
             ep: self.ep.clone(),
+            pasid: self.pasid,
             first: self.first.clone(),
             id: self.id,
         }
+    }
+}
+
+impl<B: Backend> Bound<B> {
+    fn is_of(&self, ep: &Endpoint<B>) -> bool {
+        core::ptr::eq(&*self.ep, ep)
     }
 }
 
@@ -96,31 +110,94 @@ impl<B: Backend> Devices<B> {
         )
     }
 
-    /// How `ep` is bound, if it is.
-    pub(super) fn bound(&self, ep: &Arc<Endpoint<B>>) -> Option<Bound<B>> {
+    /// How the traffic of `ep` with `pasid`, or without, is bound, if it is.
+    pub(super) fn bound(&self, ep: &Arc<Endpoint<B>>, pasid: Option<u32>) -> Option<Bound<B>> {
         self.bound
             .lock()
             .iter()
-            .find(|bound| Arc::ptr_eq(&bound.ep, ep))
+            .find(|bound| bound.is_of(ep) && bound.pasid == pasid)
             .cloned()
     }
 
-    /// Gives a device another first stage, or none. On an error nothing has changed. To be called
-    /// with the group's mutex held.
+    /// Whether anything of `ep` is bound.
+    pub(super) fn has(&self, ep: &Endpoint<B>) -> bool {
+        self.bound.lock().iter().any(|bound| bound.is_of(ep))
+    }
+
+    /// Whether a device is bound by `pasid`.
+    pub(super) fn uses(&self, pasid: u32) -> bool {
+        self.bound
+            .lock()
+            .iter()
+            .any(|bound| bound.pasid == Some(pasid))
+    }
+
+    /// What the guest knows `ep` by, if anything of it is bound that has an ID.
+    pub(super) fn id(&self, ep: &Endpoint<B>) -> Option<u64> {
+        self.id_where(|bound| bound.is_of(ep))
+    }
+
+    /// The same, if that is something else than the traffic with `pasid`, or without.
+    pub(super) fn other_id(&self, ep: &Endpoint<B>, pasid: Option<u32>) -> Option<u64> {
+        self.id_where(|bound| bound.is_of(ep) && bound.pasid != pasid)
+    }
+
+    fn id_where(&self, wanted: impl Fn(&Bound<B>) -> bool) -> Option<u64> {
+        self.bound
+            .lock()
+            .iter()
+            .filter(|bound| wanted(bound))
+            .find_map(|bound| bound.id)
+    }
+
+    /// Gives the traffic of a device with `pasid`, or without, another first stage, or none. On an
+    /// error nothing has changed. To be called with the group's mutex held; `hw` is the IOMMU's
+    /// hardware device.
     ///
     /// # Errors
     ///
-    /// - As [`Backend::attach_guest`].
-    pub(super) fn switch(&self, ep: &Arc<Endpoint<B>>, to: Option<Bound<B>>) -> Result {
+    /// - As [`Backend::attach_guest`] and [`Backend::attach_guest_pasid`].
+    pub(super) fn switch(
+        &self,
+        ep: &Arc<Endpoint<B>>,
+        hw: &Device<device::Bound>,
+        pasid: Option<u32>,
+        to: Option<Bound<B>>,
+    ) -> Result {
         let mut bound = self.bound.lock();
 
         bound.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        self.attach_as(ep, to.as_ref())?;
-        bound.retain(|bound| !Arc::ptr_eq(&bound.ep, ep));
+        match pasid {
+            None => self.attach_as(ep, to.as_ref())?,
+            Some(pasid) => self.attach_pasid_as(ep, hw, pasid, to.as_ref())?,
+        }
+        bound.retain(|bound| !bound.is_of(ep) || bound.pasid != pasid);
         if let Some(to) = to {
             bound.push(to, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(())
+    }
+
+    fn attach_pasid_as(
+        &self,
+        ep: &Endpoint<B>,
+        hw: &Device<device::Bound>,
+        pasid: u32,
+        bound: Option<&Bound<B>>,
+    ) -> Result {
+        let Some(bound) = bound else {
+            return B::attach_pasid(ep, hw, pasid, None);
+        };
+
+        match &bound.first {
+            First::Blocked => B::attach_pasid(ep, hw, pasid, None),
+            First::Table(table) => {
+                B::attach_guest_pasid(ep, hw, self.stage.guest()?, table, pasid, bound.id)
+            }
+            First::Shadow(space) => {
+                B::attach_shadow_pasid(ep, hw, space.paging(), pasid, bound.id, &self.stage.events)
+            }
+        }
     }
 
     fn attach_as(&self, ep: &Arc<Endpoint<B>>, bound: Option<&Bound<B>>) -> Result {
@@ -142,10 +219,34 @@ impl<B: Backend> Translation for Devices<B> {
     type Driver = B;
     type Doorbells = Window<B>;
 
-    fn attach(&self, ep: &Arc<Endpoint<B>>) -> Result {
+    fn attach(&self, ep: &Arc<Endpoint<B>>, hw: &Device<device::Bound>) -> Result {
+        let bound = self.bound.lock();
+        let all = || bound.iter().filter(|bound| bound.is_of(ep));
+
+        self.attach_as(ep, all().find(|bound| bound.pasid.is_none()))?;
+        for bound in all() {
+            if let Some(pasid) = bound.pasid {
+                // The device has the rest, and is refused what it can't have.
+                if let Err(e) = self.attach_pasid_as(ep, hw, pasid, Some(bound)) {
+                    let _ = B::attach_pasid(ep, hw, pasid, None);
+                    dev_err!(ep.dev(), "PASID {pasid} is blocked: {e:?}\n");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn block_pasids(&self, ep: &Endpoint<B>, hw: &Device<device::Bound>) {
         let bound = self.bound.lock();
 
-        self.attach_as(ep, bound.iter().find(|bound| Arc::ptr_eq(&bound.ep, ep)))
+        for pasid in bound
+            .iter()
+            .filter(|bound| bound.is_of(ep))
+            .filter_map(|bound| bound.pasid)
+        {
+            // Blocking can't fail.
+            let _ = B::attach_pasid(ep, hw, pasid, None);
+        }
     }
 
     fn map_doorbell(&self, window: &Window<B>, iova: u64, doorbell: PhysAddr) -> Result {

@@ -65,8 +65,9 @@ pub(super) fn ioctl<B: Abi>(this: &Container<B>, number: u32, arg: usize) -> Res
         cmd::UNBIND_GUEST_PGTBL => {
             let raw: bindings::vfio_nested_bind_guest_pgtbl = user::read(arg)?;
 
-            BindPageTable::check_unbind(&raw)?;
-            this.unbind_page_table(&Target::read(&raw.target)?)
+            let pasid = BindPageTable::unbound(&raw)?;
+
+            this.unbind_page_table(&Target::read(&raw.target)?, pasid)
         }
         cmd::PASID_ALLOC | cmd::PASID_FREE if !this.has_pasids() => Err(EOPNOTSUPP),
         cmd::PASID_ALLOC => alloc_pasid(this, arg),

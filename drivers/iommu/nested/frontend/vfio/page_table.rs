@@ -47,13 +47,15 @@ impl<B: Abi> State<B> {
         &self,
         group: usize,
         ep: &Arc<Endpoint<B>>,
+        pasid: Option<u32>,
         table: Option<&GuestTable>,
         shadows: &mut KVec<Shadow<B>>,
     ) -> Result<First<B>> {
         let stage = self.groups[group].stage();
 
         if !stage.nests() {
-            let shadow = self.new_shadow(group, ep, table, shadows)?;
+            self.check_shadows(ep, pasid, shadows)?;
+            let shadow = self.new_shadow(group, ep, pasid, table, shadows)?;
             let space = shadow.space().clone();
 
             shadows.push(shadow, GFP_KERNEL)?;
@@ -77,6 +79,7 @@ impl<B: Abi> State<B> {
         &self,
         group: usize,
         ep: &Arc<Endpoint<B>>,
+        pasid: Option<u32>,
         table: Option<&GuestTable>,
         others: &[Shadow<B>],
     ) -> Result<Shadow<B>> {
@@ -104,7 +107,13 @@ impl<B: Abi> State<B> {
             }
             Ok(())
         })?;
-        let mut shadow = Shadow::new(ep, stage, space.ok_or(ENODEV)?, table, group.holes())?;
+        let mut shadow = Shadow::new(
+            (ep, pasid),
+            stage,
+            space.ok_or(ENODEV)?,
+            table,
+            group.holes(),
+        )?;
         let room = others.iter().fold(self.room(), |room, other| {
             room.saturating_sub(other.count())
         });
@@ -130,18 +139,28 @@ impl<B: Abi> Container<B> {
             return Err(EINVAL);
         }
         for (group, ep) in devices {
-            let from = state.groups[group].devices().bound(&ep);
+            let pasid = request.pasid;
+            let there = state.groups[group].devices();
+            let from = there.bound(&ep, pasid);
+            let other = there.other_id(&ep, pasid);
 
+            state.check_pasid(&ep, pasid)?;
             if from.is_some() && !request.replace {
                 return Err(EBUSY);
             }
-            let id = self.device_id(&ep, from.as_ref(), request.id, false)?;
+            // A device has one ID.
+            if request.id.is_some() && other.is_some() && request.id != other {
+                return Err(EBUSY);
+            }
+            let known = there.id(&ep);
+            let id = self.device_id(&ep, known, request.id, false)?;
             if id.is_some() && switches.iter().any(|other: &Switch<B>| other.id() == id) {
                 return Err(EEXIST);
             }
             let to = Bound {
                 ep: ep.clone(),
-                first: state.new_first(group, &ep, request.table.as_ref(), &mut shadows)?,
+                pasid,
+                first: state.new_first(group, &ep, pasid, request.table.as_ref(), &mut shadows)?,
                 id,
             };
 
@@ -149,6 +168,7 @@ impl<B: Abi> Container<B> {
                 Switch {
                     group,
                     ep,
+                    pasid,
                     from,
                     to: Some(to),
                 },
@@ -165,14 +185,14 @@ impl<B: Abi> Container<B> {
         Ok(())
     }
 
-    /// Leaves the devices of a target with GPAs.
+    /// Leaves the devices of a target with GPAs, or without the PASID.
     ///
     /// # Errors
     ///
     /// As of `VFIO_NESTED_UNBIND_GUEST_PGTBL`.
-    pub(super) fn unbind_page_table(&self, target: &Target) -> Result {
+    pub(super) fn unbind_page_table(&self, target: &Target, pasid: Option<u32>) -> Result {
         let mut state = self.state.lock();
-        let switches = state.releases(target)?;
+        let switches = state.releases(target, pasid)?;
 
         self.switch_all(&state, &switches)?;
         state.forget_shadows(&switches);
@@ -198,7 +218,7 @@ impl<B: Abi> State<B> {
         self.shadows.retain(|shadow| {
             !switches
                 .iter()
-                .any(|switch| Arc::ptr_eq(&switch.ep, &shadow.ep))
+                .any(|switch| Arc::ptr_eq(&switch.ep, &shadow.ep) && switch.pasid == shadow.pasid)
         });
     }
 }

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     backend::Backend,
-    iommu::client::Pasid, //
+    iommu::{
+        client::Pasid,
+        Endpoint, //
+    },
 };
 use kernel::prelude::*;
 
@@ -35,6 +38,26 @@ impl<B: Backend> State<B> {
             .map(|group| of_group(group.stage()))
             .min()
             .unwrap_or(0)
+    }
+
+    /// Checks that a device can use a PASID, if it is to use one, and that it is the guest's.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: the device has no PASIDs.
+    /// - [`ERANGE`]: more than it has.
+    /// - [`ENOENT`]: not the guest's.
+    pub(super) fn check_pasid(&self, ep: &Endpoint<B>, pasid: Option<u32>) -> Result {
+        let Some(pasid) = pasid else {
+            return Ok(());
+        };
+
+        match B::pasid_bits(ep) {
+            0 => Err(EOPNOTSUPP),
+            bits if bits < u32::BITS && pasid >> bits != 0 => Err(ERANGE),
+            _ if !self.pasids.iter().any(|own| own.get() == pasid) => Err(ENOENT),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -77,9 +100,16 @@ impl<B: Abi> Container<B> {
     /// As of `VFIO_NESTED_PASID_FREE`.
     pub(super) fn free_pasid(&self, pasid: u32) -> Result {
         let mut state = self.state.lock();
-        let there = state.pasids.iter().position(|own| own.get() == pasid);
+        let there = state
+            .pasids
+            .iter()
+            .position(|own| own.get() == pasid)
+            .ok_or(ENOENT)?;
 
-        state.pasids.remove(there.ok_or(ENOENT)?)?;
+        if state.groups.iter().any(|group| group.devices().uses(pasid)) {
+            return Err(EBUSY);
+        }
+        state.pasids.remove(there)?;
         Ok(())
     }
 }

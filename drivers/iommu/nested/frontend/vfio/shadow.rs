@@ -58,6 +58,9 @@ use kernel::{
 /// The most pieces of all shadows of a container.
 const PIECES_MAX: u32 = 1 << 18;
 
+/// The most shadows of a container for traffic with a PASID.
+const BY_PASID_MAX: usize = 256;
+
 /// The most tables of the host's that a shadow has on its last levels.
 const REGIONS_MAX: u32 = 1 << 14;
 
@@ -65,6 +68,8 @@ const REGIONS_MAX: u32 = 1 << 14;
 pub(super) struct Shadow<B: Backend> {
     /// The device.
     pub(super) ep: Arc<Endpoint<B>>,
+    /// Its traffic with this PASID, or that without.
+    pub(super) pasid: Option<u32>,
     stage: Arc<Stage<B>>,
     /// The guest's table; without, every access is refused.
     table: Option<B::PageTable>,
@@ -88,15 +93,15 @@ struct Pieces<B: Backend> {
 }
 
 impl<B: Backend> Shadow<B> {
-    /// An empty shadow of `table` for a device on `stage`, where the IOVAs in `reserved` are not
-    /// the guest's. Doorbells are in it already.
+    /// An empty shadow of `table` on `stage` for a device's own traffic, or that with a PASID,
+    /// where the IOVAs in `reserved` are not the guest's. Doorbells are in it already.
     ///
     /// # Errors
     ///
     /// - [`EINVAL`]: accesses can't be coherent though they are to be.
     /// - [`ENOMEM`]
     pub(super) fn new(
-        ep: &Arc<Endpoint<B>>,
+        (ep, pasid): (&Arc<Endpoint<B>>, Option<u32>),
         stage: &Arc<Stage<B>>,
         space: Space<B>,
         table: Option<B::PageTable>,
@@ -121,6 +126,7 @@ impl<B: Backend> Shadow<B> {
         // From here on, dropping it undoes that.
         Ok(Self {
             ep: ep.clone(),
+            pasid,
             stage: stage.clone(),
             table,
             pieces: Pieces {
@@ -438,6 +444,32 @@ impl<B: Backend> Host for Walk<'_, B> {
 }
 
 impl<B: Backend> State<B> {
+    /// Checks that there can be one more shadow beside `others`, which are not in use yet, in place
+    /// of the one that `ep` may have for `pasid`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOSPC`]: as many as there may be.
+    pub(super) fn check_shadows(
+        &self,
+        ep: &Arc<Endpoint<B>>,
+        pasid: Option<u32>,
+        others: &[Shadow<B>],
+    ) -> Result {
+        let count = |shadows: &[Shadow<B>]| {
+            shadows
+                .iter()
+                .filter(|there| there.pasid.is_some())
+                .filter(|there| there.pasid != pasid || !Arc::ptr_eq(&there.ep, ep))
+                .count()
+        };
+
+        match pasid.is_some() && count(&self.shadows) + count(others) >= BY_PASID_MAX {
+            false => Ok(()),
+            true => Err(ENOSPC),
+        }
+    }
+
     /// How many pieces there may be in addition.
     pub(super) fn room(&self) -> u32 {
         self.shadows.iter().fold(PIECES_MAX, |room, shadow| {

@@ -365,7 +365,9 @@ TEST_F(shadow, refusals)
 	REFUSE_PGTBL(-EOPNOTSUPP, cmd.data[0] &= ~CD0_EPD1);
 	REFUSE_PGTBL(-EOPNOTSUPP, cmd.data[0] |= BIT_ULL(43));	/* HA */
 	REFUSE_PGTBL(-EOPNOTSUPP, cmd.data[0] |= BIT_ULL(15));	/* ENDI */
-	REFUSE_PGTBL(-EOPNOTSUPP, cmd.flags &= ~VFIO_NESTED_PGTBL_NO_PASID);
+	REFUSE_PGTBL(-EINVAL, cmd.flags &= ~VFIO_NESTED_PGTBL_NO_PASID);
+	REFUSE_PGTBL(-EOPNOTSUPP, (cmd.flags &= ~VFIO_NESTED_PGTBL_NO_PASID,
+				   cmd.pasid = 1));
 	REFUSE_PGTBL(-ERANGE, cmd.input_bits = 52);
 	REFUSE_PGTBL(-ERANGE, cmd.base = 1ULL << 48);
 	REFUSE_PGTBL(-EFAULT, cmd.base = GUEST_GPA + GUEST_SIZE);

@@ -141,7 +141,7 @@ TEST_F(vtd_pasid, arguments)
 	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_ALLOC, args.cmd.pasid = 1);
 	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_ALLOC, args.cmd.reserved = 1);
 	EXPECT_RC(-E2BIG, VFIO_NESTED_PASID_ALLOC,
-		(args.cmd.argsz = sizeof(args), args.more = 1));
+		  (args.cmd.argsz = sizeof(args), args.more = 1));
 	EXPECT_EQ(-EFAULT, vfio_ioctl(FD(0), VFIO_NESTED_PASID_ALLOC, NULL));
 	/* None was given: this is the first. */
 	EXPECT_RC(0, VFIO_NESTED_PASID_ALLOC, args.cmd.argsz = sizeof(args));
@@ -153,12 +153,35 @@ TEST_F(vtd_pasid, arguments)
 
 	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_FREE, args.cmd.pasid = 1);
 	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_FREE,
-		(args.cmd.pasid = 1, args.cmd.min = 0));
+		  (args.cmd.pasid = 1, args.cmd.min = 0));
 	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_FREE,
-		(args.cmd.pasid = 1, args.cmd.max = 0));
+		  (args.cmd.pasid = 1, args.cmd.max = 0));
 	EXPECT_RC(-EINVAL, VFIO_NESTED_PASID_FREE,
-		(args.cmd.min = args.cmd.max = 0, args.cmd.flags = 1));
+		  (args.cmd.min = args.cmd.max = 0, args.cmd.flags = 1));
 	EXPECT_RC(-ENOENT, VFIO_NESTED_PASID_FREE, args.cmd.min = args.cmd.max = 0);
 	EXPECT_EQ(0, FREE(0, 1));
 #undef EXPECT_RC
+}
+
+/* The unit has PASIDs, and the device has none. */
+TEST_F(vtd_pasid, not_for_a_device_without)
+{
+	struct vfio_nested_bind_guest_pgtbl cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_NESTED_PGTBL_BLOCK,
+		.target = device_of(&self->host[0].edu[0]),
+		.model = VFIO_NESTED_MODEL_INTEL_VTD,
+		.pasid = 1,
+	};
+
+	ASSERT_EQ(1, ALLOC(0, 1, 8));
+	EXPECT_EQ(-EOPNOTSUPP, vfio_bind_pgtbl(FD(0), &cmd));
+	cmd.flags = 0;
+	cmd.model = VFIO_NESTED_MODEL_NONE;
+	EXPECT_EQ(-EOPNOTSUPP,
+		  vfio_ioctl(FD(0), VFIO_NESTED_UNBIND_GUEST_PGTBL, &cmd));
+	cmd.pasid = 0;
+	EXPECT_EQ(-EINVAL,
+		  vfio_ioctl(FD(0), VFIO_NESTED_UNBIND_GUEST_PGTBL, &cmd));
+	EXPECT_EQ(0, FREE(0, 1));
 }

@@ -386,7 +386,10 @@ TEST_F(vtd_shadow, refusals)
 	REFUSE(-EINVAL, cmd.base += 8);
 	REFUSE(-EOPNOTSUPP, cmd.data[0] = BIT_ULL(1));	/* EAFE */
 	REFUSE(-EOPNOTSUPP, cmd.model = VFIO_NESTED_MODEL_ARM_SMMUV3);
-	REFUSE(-EOPNOTSUPP, cmd.flags = 0);
+	REFUSE(-EINVAL, cmd.flags = 0);
+	REFUSE(-EINVAL, cmd.pasid = 1);
+	REFUSE(-EOPNOTSUPP, (cmd.flags = 0, cmd.pasid = 1));
+	REFUSE(-EOPNOTSUPP, (cmd.flags = VFIO_NESTED_PGTBL_REPLACE, cmd.pasid = ~0U));
 	REFUSE(-ERANGE, cmd.base = 1ULL << 52);
 	REFUSE(-EFAULT, cmd.base = GUEST_GPA + GUEST_SIZE);
 	EXPECT_EQ(PAGE_A, HITS(GPA(PAGE_A)));

@@ -114,9 +114,9 @@ impl<B: Abi> State<B> {
             table,
             group.holes(),
         )?;
-        let room = others.iter().fold(self.room(), |room, other| {
-            room.saturating_sub(other.count())
-        });
+        let room = others
+            .iter()
+            .fold(self.room(None), |room, other| room.less(other.extent()));
 
         shadow.refresh(&self.memory, room, 0, u64::MAX)?;
         Ok(shadow)

@@ -55,14 +55,36 @@ use kernel::{
     sync::Arc, //
 };
 
-/// The most pieces of all shadows of a container.
-const PIECES_MAX: u32 = 1 << 18;
-
 /// The most shadows of a container for traffic with a PASID.
 const BY_PASID_MAX: usize = 256;
 
 /// The most tables of the host's that a shadow has on its last levels.
 const REGIONS_MAX: u32 = 1 << 14;
+
+/// What shadows take, or may take.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    /// Pieces.
+    pieces: u32,
+    /// Tables of the host's on their last levels.
+    regions: u32,
+}
+
+impl Extent {
+    /// The most of all shadows of a container.
+    const MAX: Self = Self {
+        pieces: 1 << 18,
+        regions: 1 << 16,
+    };
+
+    /// What is left beside `other`.
+    pub(super) fn less(self, other: Self) -> Self {
+        Self {
+            pieces: self.pieces.saturating_sub(other.pieces),
+            regions: self.regions.saturating_sub(other.regions),
+        }
+    }
+}
 
 /// A shadow, for one device.
 pub(super) struct Shadow<B: Backend> {
@@ -147,13 +169,16 @@ impl<B: Backend> Shadow<B> {
         &self.pieces.space
     }
 
-    /// How many pieces it has.
-    pub(super) fn count(&self) -> u32 {
-        self.pieces.count
+    /// What it takes.
+    pub(super) fn extent(&self) -> Extent {
+        Extent {
+            pieces: self.pieces.count,
+            regions: self.pieces.region_count,
+        }
     }
 
-    /// Brings the IOVAs `first` to `last` up to date. There may be `room` pieces. On an error, what
-    /// may not be right is not there any more.
+    /// Brings the IOVAs `first` to `last` up to date. It may take `room`. On an error, what may not
+    /// be right is not there any more.
     ///
     /// # Errors
     ///
@@ -161,7 +186,13 @@ impl<B: Backend> Shadow<B> {
     ///   tables of the host's than a shadow has.
     /// - [`EINTR`]: the process is being killed.
     /// - [`ENOMEM`]
-    pub(super) fn refresh(&mut self, memory: &Memory, room: u32, first: u64, last: u64) -> Result {
+    pub(super) fn refresh(
+        &mut self,
+        memory: &Memory,
+        room: Extent,
+        first: u64,
+        last: u64,
+    ) -> Result {
         let Some(table) = &self.table else {
             return Ok(());
         };
@@ -231,13 +262,13 @@ impl<B: Backend> Pieces<B> {
             .filter(move |region| region.last() >= piece.last())
     }
 
-    /// Notes that there will be a table for a piece.
+    /// Notes that there will be a table for a piece. There may be `most`.
     ///
     /// # Errors
     ///
     /// - [`ENOSPC`]: too many.
     /// - [`ENOMEM`]
-    fn note_table(&mut self, piece: &Piece) -> Result {
+    fn note_table(&mut self, piece: &Piece, most: u32) -> Result {
         let Some(region) = self.regions_of(piece).next() else {
             return Ok(());
         };
@@ -245,7 +276,7 @@ impl<B: Backend> Pieces<B> {
         if self.regions.get(&region.key()).is_some() {
             return Ok(());
         }
-        if self.region_count == REGIONS_MAX {
+        if self.region_count >= most.min(REGIONS_MAX) {
             return Err(ENOSPC);
         }
         self.regions
@@ -311,8 +342,8 @@ impl Region {
 struct Walk<'a, B: Backend> {
     pieces: &'a mut Pieces<B>,
     memory: &'a Memory,
-    /// How many pieces there may be.
-    room: u32,
+    /// What the shadow may take.
+    room: Extent,
     /// The last page of a table (GPA) that was looked for.
     page: Option<(u64, PinnedPage<'a>)>,
 }
@@ -400,11 +431,11 @@ impl<B: Backend> Host for Walk<'_, B> {
         };
         let mut done = 0;
 
-        if pieces.count >= self.room {
+        if pieces.count >= self.room.pieces {
             return Err(ENOSPC);
         }
         let node = RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT)?;
-        pieces.note_table(piece)?;
+        pieces.note_table(piece, self.room.regions)?;
         let space = &pieces.space;
 
         while done < piece.size {
@@ -470,16 +501,18 @@ impl<B: Backend> State<B> {
         }
     }
 
-    /// How many pieces there may be in addition.
-    pub(super) fn room(&self) -> u32 {
-        self.shadows.iter().fold(PIECES_MAX, |room, shadow| {
-            room.saturating_sub(shadow.count())
-        })
+    /// What may be taken in addition, or by the shadow `own`.
+    pub(super) fn room(&self, own: Option<usize>) -> Extent {
+        self.shadows
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| Some(*i) != own)
+            .fold(Extent::MAX, |room, (_, shadow)| room.less(shadow.extent()))
     }
 
     /// Brings a range of the `i`th shadow up to date. Errors as of [`Shadow::refresh`].
     fn refresh(&mut self, i: usize, first: u64, last: u64) -> Result {
-        let room = self.room() + self.shadows[i].count();
+        let room = self.room(Some(i));
 
         self.shadows[i].refresh(&self.memory, room, first, last)
     }

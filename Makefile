@@ -19,7 +19,7 @@ demo: initramfs ## watch a device's DMA go through two stages of translation, th
 	@scripts/qemu.sh demo $(ARCH) demo
 	@scripts/vm.sh
 
-check: ## run every test; the last line is the count
+check: ## run the tests of both architectures; the last line is the count
 	@scripts/check.sh
 
 ##@ Pieces, each with what it needs
@@ -47,19 +47,14 @@ initramfs: image ## what the emulated machine boots into
 overlay: source ## put the driver in the source KSRC= (without: in a copy, build/src/overlay)
 	@scripts/overlay.sh
 
-##@ Single tests, see scripts/check.sh
+##@ More tests, see scripts/check.sh
 suites := $(shell scripts/check.sh --list)
-.PHONY: $(addprefix check-,$(suites))
+.PHONY: check-all $(addprefix check-,$(suites)) kcsan vtd-in-use vtd-sanitizers
+check-all: ## check, and the driver in the kernel's tree: under sanitizers, and built in
+	@scripts/check.sh all
+
 $(addprefix check-,$(suites)): check-%:
 	@scripts/check.sh $(sort build $*)
-
-##@ Other
-.PHONY: bench kcsan vtd-in-use vtd-sanitizers vm shell tools-shell clean distclean help
-vm: initramfs ## an unmodified QEMU's virtual machine whose disk uses nested translation
-	@scripts/vm.sh
-
-bench: toolbox source ## our driver against the C driver: instructions, throughput, goals
-	@scripts/bench.sh
 
 kcsan: toolbox source ## data races of four processors on one SMMU (builds a kernel of its own)
 	@scripts/check.sh kcsan
@@ -69,6 +64,14 @@ vtd-in-use: toolbox source ## a unit that the C driver of VT-d runs is left alon
 
 vtd-sanitizers: toolbox source ## KASAN, lockdep and others on VT-d (builds a kernel of its own)
 	@ARCH=arm64 scripts/check.sh vtd-sanitizers
+
+##@ Other
+.PHONY: bench vm shell tools-shell clean distclean help
+vm: initramfs ## an unmodified QEMU's virtual machine whose disk uses nested translation
+	@scripts/vm.sh
+
+bench: toolbox source ## our driver against the C driver: instructions, throughput, goals
+	@scripts/bench.sh
 
 shell: initramfs ## a shell in the emulated machine, driver loaded
 	@scripts/qemu.sh shell $(ARCH) shell

@@ -1,30 +1,44 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# check.sh [SUITE...]: builds what is missing, runs the suites (without a name:
-# all), prints what failed and, as the last line, "N passed, N failed, N skipped".
+# check.sh [all | SUITE...]: builds what is missing, runs the suites (without a name:
+# those that need the two kernels only; all: those of the kernel's tree, too), prints
+# what failed and, as the last line, "N passed, N failed, N skipped".
 # A suite is a script in scripts/suite that prints TAP; file descriptor 3 is for
 # the progress of builds. The results stay in build/results. Those that build run
-# side by side, as no build keeps all processors busy all the time; then those that
-# only test do, one more than there are JOBS, as some of them sleep.
+# side by side, as no build keeps all processors busy all the time, and beside them
+# what needs no kernel; then those that only test do, one more than there are JOBS, as
+# some of them sleep.
 
 . "$(dirname "$0")/lib.sh"
 
-# These build.
-builders=(build overlay)
+# This builds.
+builders=(build)
 # These need the toolbox only.
-fillers=(host-test models)
+natives=(models host-test)
 # These only test: the longest first.
-testers=(sanitizers vm vfio selftests-smp4 shadow selftests coherency lint vtd reference
+testers=(vm vfio selftests-smp4 shadow selftests coherency lint vtd reference
 	vtd-dma-api vtd-firmware vtd-first reload vtd-reload kunit rustdoc dma-api)
+# The same with the driver in the kernel's tree, which is a kernel more: "all".
+tree_builders=(overlay)
+tree_testers=(sanitizers)
 # These run only when named.
 others=(kcsan vtd-in-use vtd-sanitizers)
 
 if [ "${1-}" = --list ]; then
-	printf '%s\n' "${builders[@]}" "${fillers[@]}" "${testers[@]}"
+	printf '%s\n' "${builders[@]}" "${tree_builders[@]}" "${natives[@]}" \
+		"${tree_testers[@]}" "${testers[@]}"
 	exit 0
 fi
 [ "$ARCH" = arm64 ] || die "the suites test both architectures: leave ARCH=$ARCH out"
-[ $# = 0 ] || testers+=("${others[@]}")
+if [ $# != 0 ]; then
+	builders+=("${tree_builders[@]}")
+	testers=("${tree_testers[@]}" "${testers[@]}")
+	if [ "$*" = all ]; then
+		set --
+	else
+		testers+=("${others[@]}")
+	fi
+fi
 
 # count FILE...: "PASSED FAILED SKIPPED"
 count() {
@@ -81,15 +95,15 @@ start() {
 	taps+=("$results/$1.tap")
 }
 
+# All need these. If they cannot be had, that is a failure of those that build.
+make --no-print-directory -C "$root" toolbox source || true
 building=()
 for name in "${builders[@]}"; do
 	wanted "$name" "$@" || continue
 	start "$name"
 	building+=($!)
 done
-# What one of them leaves idle while the others go on is for those that need neither.
-[ ${#building[@]} -lt 2 ] || wait -n "${building[@]}" || true
-for name in "${fillers[@]}"; do
+for name in "${natives[@]}"; do
 	! wanted "$name" "$@" || start "$name"
 done
 for job in "${building[@]}"; do

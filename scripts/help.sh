@@ -8,9 +8,9 @@ awk '
 		target = text = $0
 		sub(/:.*/, "", target)
 		sub(/.*## /, "", text)
-		printf "  %-14s%s\n", target, text
+		printf "  %-16s%s\n", target, text
 	}' "$1"
-echo "  check-NAME    one of: $("$(dirname "$0")/check.sh" --list | tr '\n' ' ')"
+echo "  check-NAME      one of: $("$(dirname "$0")/check.sh" --list | tr '\n' ' ')"
 cat <<'END'
 
 Variables:

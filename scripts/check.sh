@@ -16,8 +16,8 @@ builders=(build)
 # These need the toolbox only.
 natives=(models host-test)
 # These only test: the longest first.
-testers=(vm vfio selftests-smp4 shadow selftests coherency lint vtd reference
-	vtd-dma-api vtd-firmware vtd-first reload vtd-reload kunit rustdoc dma-api)
+testers=(vm lint vfio shadow rustdoc vtd reference selftests-smp4 vtd-first
+	vtd-dma-api vtd-firmware vtd-reload kunit reload coherency selftests dma-api)
 # The same with the driver in the kernel's tree, which is a kernel more: "all".
 tree_builders=(overlay)
 tree_testers=(sanitizers)

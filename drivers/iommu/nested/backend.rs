@@ -307,44 +307,24 @@ pub(crate) trait Backend: iommu::Driver {
     /// will be invalidations and events that name it.
     fn needs_device_id(table: &Self::Table) -> bool;
 
-    /// Attaches a device to a guest context, which knows it by the ID `device`: without one, its
-    /// events are the host's. On an error nothing has changed.
+    /// Attaches traffic to a guest context. With a PASID that is possible where the kernel has the
+    /// tables of PASIDs. On an error nothing has changed.
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: device and guest are not on the same IOMMU.
+    /// - [`EINVAL`]: device and guest are not on the same IOMMU, or there is no such PASID.
+    /// - [`EOPNOTSUPP`]: traffic with a PASID, and the guest has the tables.
     /// - [`EBUSY`]: not while PASIDs are attached.
     /// - [`ENOMEM`]
     fn attach_guest(
-        ep: &Endpoint<Self>,
+        traffic: &GuestTraffic<'_, Self>,
         guest: &Arc<Self::Guest>,
         table: &Self::Table,
-        device: Option<u64>,
     ) -> Result;
 
     /// PASIDs of that many bits of a device can be attached to what a guest has: 0 if none.
     fn pasid_bits(_ep: &Endpoint<Self>) -> u32 {
         0
-    }
-
-    /// Attaches the traffic of one PASID of a device to a guest context, which knows the device by
-    /// the ID `device`, if it does, where the kernel has the tables of PASIDs. `hw` is the IOMMU's
-    /// hardware device. On an error nothing has changed.
-    ///
-    /// # Errors
-    ///
-    /// - [`EOPNOTSUPP`]: the guest has the tables.
-    /// - [`EINVAL`]: device and guest are not on the same IOMMU, or there is no such PASID.
-    /// - [`ENOMEM`]
-    fn attach_guest_pasid(
-        _ep: &Endpoint<Self>,
-        _hw: &Device<Bound>,
-        _guest: &Arc<Self::Guest>,
-        _table: &Self::Table,
-        _pasid: u32,
-        _device: Option<u64>,
-    ) -> Result {
-        Err(EOPNOTSUPP)
     }
 
     /// Carries out invalidation commands, at most [`BLOCK`], on behalf of a guest and in order.
@@ -410,36 +390,40 @@ pub(crate) trait Backend: iommu::Driver {
     /// - [`EOPNOTSUPP`]: software can't.
     fn make_page_table(table: &GuestTable, limits: &Capabilities) -> Result<Self::PageTable>;
 
-    /// Attaches a device's own traffic to a shadow of its guest's table, as
-    /// [`iommu::Driver::attach`]. `events` takes what it does wrong there, as the guest's events of
-    /// the device `device`: without one, they are the host's.
+    /// Attaches traffic to a shadow of a guest's table, as [`iommu::Driver::attach`] and
+    /// [`iommu::Driver::attach_pasid`]. `events` takes what it does wrong there.
     ///
     /// # Errors
     ///
-    /// As [`iommu::Driver::attach`].
+    /// - [`EOPNOTSUPP`]: traffic with a PASID, and [`Self::pasid_bits`] is 0.
+    /// - As [`iommu::Driver::attach`] and [`iommu::Driver::attach_pasid`].
     fn attach_shadow(
-        ep: &Endpoint<Self>,
+        traffic: &GuestTraffic<'_, Self>,
         shadow: &Arc<Self::Paging>,
-        device: Option<u64>,
         events: &Arc<dyn EventSink<Self::Event>>,
     ) -> Result;
+}
 
-    /// Attaches the traffic of one PASID to a shadow, as [`Self::attach_shadow`] and
-    /// [`iommu::Driver::attach_pasid`].
+/// Traffic of a device that goes where a guest says: the device's own, or that with a PASID.
+pub(crate) struct GuestTraffic<'a, B: Backend> {
+    pub(crate) ep: &'a Endpoint<B>,
+    /// A PASID, and the IOMMU's hardware device.
+    pub(crate) pasid: Option<(u32, &'a Device<Bound>)>,
+    /// What the guest knows the device by. Without it, the events are the host's.
+    pub(crate) device: Option<u64>,
+}
+
+impl<'a, B: Backend> GuestTraffic<'a, B> {
+    /// The device, for a back end that has no tables of PASIDs but the guests'.
     ///
     /// # Errors
     ///
-    /// - [`EOPNOTSUPP`]: [`Self::pasid_bits`] is 0.
-    /// - As [`iommu::Driver::attach_pasid`].
-    fn attach_shadow_pasid(
-        _ep: &Endpoint<Self>,
-        _hw: &Device<Bound>,
-        _shadow: &Arc<Self::Paging>,
-        _pasid: u32,
-        _device: Option<u64>,
-        _events: &Arc<dyn EventSink<Self::Event>>,
-    ) -> Result {
-        Err(EOPNOTSUPP)
+    /// - [`EOPNOTSUPP`]: it is traffic with a PASID.
+    pub(crate) fn without_pasid(&self) -> Result<&'a Endpoint<B>> {
+        match self.pasid {
+            None => Ok(self.ep),
+            Some(_) => Err(EOPNOTSUPP),
+        }
     }
 }
 

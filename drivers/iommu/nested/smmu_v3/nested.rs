@@ -58,6 +58,7 @@ use crate::{
         FirstStage,
         GuestDevices,
         GuestTable,
+        GuestTraffic,
         Invalidation,
         Reason,
         BLOCK, //
@@ -266,16 +267,11 @@ impl Backend for SmmuV3 {
         vste.kind() == VSteKind::Translate
     }
 
-    fn attach_guest(
-        ep: &Endpoint<Self>,
-        guest: &Arc<Guest>,
-        vste: &VSte,
-        device: Option<u64>,
-    ) -> Result {
-        ep.attach(Request::Guest {
+    fn attach_guest(traffic: &GuestTraffic<'_, Self>, guest: &Arc<Guest>, vste: &VSte) -> Result {
+        traffic.without_pasid()?.attach(Request::Guest {
             guest,
             vste,
-            device,
+            device: traffic.device,
         })
     }
 
@@ -416,14 +412,13 @@ impl Backend for SmmuV3 {
     }
 
     fn attach_shadow(
-        ep: &Endpoint<Self>,
+        traffic: &GuestTraffic<'_, Self>,
         shadow: &Arc<Domain>,
-        device: Option<u64>,
         events: &Arc<dyn EventSink<[u64; 4]>>,
     ) -> Result {
-        ep.attach(Request::Shadow {
+        traffic.without_pasid()?.attach(Request::Shadow {
             domain: shadow,
-            member: device.map(|id| Member {
+            member: traffic.device.map(|id| Member {
                 id,
                 audience: Audience::Shadowed(events.clone()),
             }),

@@ -26,6 +26,7 @@ use super::{
     Vtd, //
 };
 use crate::{
+    backend::GuestTraffic,
     iommu::{
         periodic::Periodic,
         Instance,
@@ -200,26 +201,33 @@ impl Master {
         Ok(())
     }
 
-    /// The same for a guest, which knows the device by the ID `device`: its faults go to `events`
-    /// then.
+    /// Attaches traffic of a guest, to which `events` takes its faults if the guest has an ID of the
+    /// device. May sleep.
     ///
     /// # Errors
     ///
     /// - [`EINVAL`]: the ID is of more than 16 bits.
-    /// - As [`Self::attach`].
+    /// - As [`Self::attach`] and [`Self::attach_pasid`].
     pub(crate) fn attach_for(
-        &self,
+        guest_traffic: &GuestTraffic<'_, Vtd>,
         attachment: Attachment<Vtd>,
-        device: Option<u64>,
         events: Sink,
     ) -> Result {
-        let guest = guest_of(&attachment, device, events)?;
-        let mut traffic = self.source.lock();
-        let unit = self.source.unit();
+        let this: &Self = guest_traffic.ep;
+        let guest = guest_of(&attachment, guest_traffic.device, events)?;
+        let mut traffic = this.source.lock();
+        let unit = this.source.unit();
 
         unit.members.reserve()?;
-        self.switch(&mut traffic, attachment)?;
-        unit.assign_faults(self.rid(), None, guest);
+        match guest_traffic.pasid {
+            None => this.switch(&mut traffic, attachment)?,
+            Some((pasid, hw)) => this.switch_pasid(&mut traffic, hw, pasid, attachment)?,
+        }
+        unit.assign_faults(
+            this.rid(),
+            guest_traffic.pasid.map(|(pasid, _)| pasid),
+            guest,
+        );
         Ok(())
     }
 
@@ -237,30 +245,6 @@ impl Master {
         let mut traffic = self.source.lock();
 
         self.switch_pasid(&mut traffic, hw, pasid, attachment)
-    }
-
-    /// The same for a guest, as [`Self::attach_for`].
-    ///
-    /// # Errors
-    ///
-    /// - [`EINVAL`]: the ID is of more than 16 bits.
-    /// - As [`Self::attach_pasid`].
-    pub(crate) fn attach_pasid_for(
-        &self,
-        hw: &Device<Bound>,
-        pasid: u32,
-        attachment: Attachment<Vtd>,
-        device: Option<u64>,
-        events: Sink,
-    ) -> Result {
-        let guest = guest_of(&attachment, device, events)?;
-        let mut traffic = self.source.lock();
-        let unit = self.source.unit();
-
-        unit.members.reserve()?;
-        self.switch_pasid(&mut traffic, hw, pasid, attachment)?;
-        unit.assign_faults(self.rid(), Some(pasid), guest);
-        Ok(())
     }
 
     /// Blocks the traffic of one PASID. May sleep.

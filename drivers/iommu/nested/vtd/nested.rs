@@ -25,6 +25,7 @@ use super::{
     faults::Sink,
     flush::Change,
     guest,
+    master::Master,
     pasids,
     switch::OWN,
     Vtd, //
@@ -41,6 +42,7 @@ use crate::{
         FirstStage,
         GuestDevices,
         GuestTable,
+        GuestTraffic,
         Invalidation,
         Reason, //
     },
@@ -51,10 +53,6 @@ use crate::{
     trace,
 };
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
     prelude::*,
     sync::{
         atomic::{
@@ -293,59 +291,23 @@ impl Backend for Vtd {
     }
 
     fn attach_guest(
-        ep: &Endpoint<Self>,
+        traffic: &GuestTraffic<'_, Self>,
         guest: &Arc<Guest>,
         table: &Stage1,
-        device: Option<u64>,
     ) -> Result {
-        ep.attach_for(
+        Master::attach_for(
+            traffic,
             Attachment::Guest(guest.translations.clone(), *table),
-            device,
             guest.tenant.clone(),
         )
     }
 
     fn attach_shadow(
-        ep: &Endpoint<Self>,
+        traffic: &GuestTraffic<'_, Self>,
         shadow: &Arc<Domain>,
-        device: Option<u64>,
         events: &Sink,
     ) -> Result {
-        ep.attach_for(Attachment::Paging(shadow.clone()), device, events.clone())
-    }
-
-    fn attach_guest_pasid(
-        ep: &Endpoint<Self>,
-        hw: &Device<Bound>,
-        guest: &Arc<Guest>,
-        table: &Stage1,
-        pasid: u32,
-        device: Option<u64>,
-    ) -> Result {
-        ep.attach_pasid_for(
-            hw,
-            pasid,
-            Attachment::Guest(guest.translations.clone(), *table),
-            device,
-            guest.tenant.clone(),
-        )
-    }
-
-    fn attach_shadow_pasid(
-        ep: &Endpoint<Self>,
-        hw: &Device<Bound>,
-        shadow: &Arc<Domain>,
-        pasid: u32,
-        device: Option<u64>,
-        events: &Sink,
-    ) -> Result {
-        ep.attach_pasid_for(
-            hw,
-            pasid,
-            Attachment::Paging(shadow.clone()),
-            device,
-            events.clone(),
-        )
+        Master::attach_for(traffic, Attachment::Paging(shadow.clone()), events.clone())
     }
 
     fn pasid_bits(ep: &Endpoint<Self>) -> u32 {

@@ -6,7 +6,8 @@ use super::Abi;
 use crate::{
     backend::{
         EventSink,
-        GuestDevices, //
+        GuestDevices,
+        GuestTraffic, //
     },
     iommu::{
         self,
@@ -29,6 +30,19 @@ use kernel::{
 pub(crate) struct Nested<B: Abi> {
     guest: Arc<B::Guest>,
     table: B::Table,
+}
+
+impl<B: Abi> Nested<B> {
+    /// The guest has told no ID of the device.
+    fn attach_traffic(&self, ep: &Endpoint<B>, pasid: Option<(u32, &Device<Bound>)>) -> Result {
+        let traffic = GuestTraffic {
+            ep,
+            pasid,
+            device: None,
+        };
+
+        B::attach_guest(&traffic, &self.guest, &self.table)
+    }
 }
 
 impl<B: Abi<Nested = Nested<B>>> iommu::Nested for Nested<B> {
@@ -58,11 +72,11 @@ impl<B: Abi<Nested = Nested<B>>> iommu::Nested for Nested<B> {
     }
 
     fn attach(&self, ep: &Endpoint<B>) -> Result {
-        B::attach_guest(ep, &self.guest, &self.table, None)
+        self.attach_traffic(ep, None)
     }
 
     fn attach_pasid(&self, ep: &Endpoint<B>, hw: &Device<Bound>, pasid: u32) -> Result {
-        B::attach_guest_pasid(ep, hw, &self.guest, &self.table, pasid, None)
+        self.attach_traffic(ep, Some((pasid, hw)))
     }
 
     fn invalidate(&self, array: &mut UserArray<'_>) -> Result {

@@ -6,7 +6,8 @@ use super::Abi;
 use crate::{
     backend::{
         EventSink,
-        GuestDevices, //
+        GuestDevices,
+        GuestTraffic, //
     },
     iommu::{
         self,
@@ -74,7 +75,13 @@ impl<B: ViommuAbi<Viommu = Viommu<B>>> Operations for Viommu<B> {
             Err(e) => return Err(e),
         };
 
-        B::attach_guest(ep, &this.guest, table, device)
+        let traffic = GuestTraffic {
+            ep,
+            pasid: None,
+            device,
+        };
+
+        B::attach_guest(&traffic, &this.guest, table)
     }
 
     fn invalidate(this: &iommu::viommu::Viommu<Self>, array: &mut UserArray<'_>) -> Result {

@@ -9,7 +9,8 @@ use super::{
 use crate::{
     backend::{
         Backend,
-        GuestDevices, //
+        GuestDevices,
+        GuestTraffic, //
     },
     iommu::{
         client::{
@@ -156,7 +157,7 @@ impl<B: Backend> Devices<B> {
     ///
     /// # Errors
     ///
-    /// - As [`Backend::attach_guest`] and [`Backend::attach_guest_pasid`].
+    /// - As [`Backend::attach_guest`] and [`Backend::attach_shadow`].
     pub(super) fn switch(
         &self,
         ep: &Arc<Endpoint<B>>,
@@ -167,10 +168,7 @@ impl<B: Backend> Devices<B> {
         let mut bound = self.bound.lock();
 
         bound.reserve(1, GFP_KERNEL_ACCOUNT)?;
-        match pasid {
-            None => self.attach_as(ep, to.as_ref())?,
-            Some(pasid) => self.attach_pasid_as(ep, hw, pasid, to.as_ref())?,
-        }
+        self.attach_as(ep, hw, pasid, to.as_ref())?;
         bound.retain(|bound| !bound.is_of(ep) || bound.pasid != pasid);
         if let Some(to) = to {
             bound.push(to, GFP_KERNEL_ACCOUNT)?;
@@ -178,39 +176,32 @@ impl<B: Backend> Devices<B> {
         Ok(())
     }
 
-    fn attach_pasid_as(
+    /// Attaches the traffic of a device with `pasid`, or without, as it is bound, if it is.
+    fn attach_as(
         &self,
         ep: &Endpoint<B>,
         hw: &Device<device::Bound>,
-        pasid: u32,
+        pasid: Option<u32>,
         bound: Option<&Bound<B>>,
     ) -> Result {
-        let Some(bound) = bound else {
-            return B::attach_pasid(ep, hw, pasid, None);
+        let traffic = |device| GuestTraffic {
+            ep,
+            pasid: pasid.map(|pasid| (pasid, hw)),
+            device,
         };
 
-        match &bound.first {
-            First::Blocked => B::attach_pasid(ep, hw, pasid, None),
-            First::Table(table) => {
-                B::attach_guest_pasid(ep, hw, self.stage.guest()?, table, pasid, bound.id)
+        match bound.map(|bound| (&bound.first, bound.id)) {
+            Some((First::Table(table), id)) => {
+                B::attach_guest(&traffic(id), self.stage.guest()?, table)
             }
-            First::Shadow(space) => {
-                B::attach_shadow_pasid(ep, hw, space.paging(), pasid, bound.id, &self.stage.events)
+            Some((First::Shadow(space), id)) => {
+                B::attach_shadow(&traffic(id), space.paging(), &self.stage.events)
             }
-        }
-    }
-
-    fn attach_as(&self, ep: &Arc<Endpoint<B>>, bound: Option<&Bound<B>>) -> Result {
-        let Some(bound) = bound else {
-            return B::attach(ep, Target::Paging(self.stage.space.paging()));
-        };
-
-        match &bound.first {
-            First::Blocked => B::attach(ep, Target::Blocked),
-            First::Table(table) => B::attach_guest(ep, self.stage.guest()?, table, bound.id),
-            First::Shadow(space) => {
-                B::attach_shadow(ep, space.paging(), bound.id, &self.stage.events)
-            }
+            other => match (pasid, other) {
+                (Some(pasid), _) => B::attach_pasid(ep, hw, pasid, None),
+                (None, Some(_)) => B::attach(ep, Target::Blocked),
+                (None, None) => B::attach(ep, Target::Paging(self.stage.space.paging())),
+            },
         }
     }
 }
@@ -223,11 +214,11 @@ impl<B: Backend> Translation for Devices<B> {
         let bound = self.bound.lock();
         let all = || bound.iter().filter(|bound| bound.is_of(ep));
 
-        self.attach_as(ep, all().find(|bound| bound.pasid.is_none()))?;
+        self.attach_as(ep, hw, None, all().find(|bound| bound.pasid.is_none()))?;
         for bound in all() {
             if let Some(pasid) = bound.pasid {
                 // The device has the rest, and is refused what it can't have.
-                if let Err(e) = self.attach_pasid_as(ep, hw, pasid, Some(bound)) {
+                if let Err(e) = self.attach_as(ep, hw, Some(pasid), Some(bound)) {
                     let _ = B::attach_pasid(ep, hw, pasid, None);
                     dev_err!(ep.dev(), "PASID {pasid} is blocked: {e:?}\n");
                 }

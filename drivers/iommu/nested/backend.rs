@@ -413,20 +413,6 @@ pub(crate) struct GuestTraffic<'a, B: Backend> {
     pub(crate) device: Option<u64>,
 }
 
-impl<'a, B: Backend> GuestTraffic<'a, B> {
-    /// The device, for a back end that has no tables of PASIDs but the guests'.
-    ///
-    /// # Errors
-    ///
-    /// - [`EOPNOTSUPP`]: it is traffic with a PASID.
-    pub(crate) fn without_pasid(&self) -> Result<&'a Endpoint<B>> {
-        match self.pasid {
-            None => Ok(self.ep),
-            Some(_) => Err(EOPNOTSUPP),
-        }
-    }
-}
-
 /// The devices of a guest, by the IDs that it knows them by.
 pub(crate) trait GuestDevices<B: Backend> {
     /// Runs `f` on the device that the guest knows by `id`. `f` must not sleep.

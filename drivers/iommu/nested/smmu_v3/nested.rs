@@ -268,7 +268,7 @@ impl Backend for SmmuV3 {
     }
 
     fn attach_guest(traffic: &GuestTraffic<'_, Self>, guest: &Arc<Guest>, vste: &VSte) -> Result {
-        traffic.without_pasid()?.attach(Request::Guest {
+        device_of(traffic)?.attach(Request::Guest {
             guest,
             vste,
             device: traffic.device,
@@ -416,13 +416,25 @@ impl Backend for SmmuV3 {
         shadow: &Arc<Domain>,
         events: &Arc<dyn EventSink<[u64; 4]>>,
     ) -> Result {
-        traffic.without_pasid()?.attach(Request::Shadow {
+        device_of(traffic)?.attach(Request::Shadow {
             domain: shadow,
             member: traffic.device.map(|id| Member {
                 id,
                 audience: Audience::Shadowed(events.clone()),
             }),
         })
+    }
+}
+
+/// The device that all of `traffic` is from.
+///
+/// # Errors
+///
+/// - [`EOPNOTSUPP`]: it is traffic with a PASID; the guest has the tables of these.
+fn device_of<'a>(traffic: &GuestTraffic<'a, SmmuV3>) -> Result<&'a Endpoint<SmmuV3>> {
+    match traffic.pasid {
+        None => Ok(traffic.ep),
+        Some(_) => Err(EOPNOTSUPP),
     }
 }
 

@@ -201,8 +201,8 @@ impl Master {
         Ok(())
     }
 
-    /// Attaches traffic of a guest, to which `events` takes its faults if the guest has an ID of the
-    /// device. May sleep.
+    /// Attaches traffic of a guest, to which `events` takes its faults if the guest has an ID of
+    /// the device. May sleep.
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ pub struct AcpiTable {
 }
 
 impl AcpiTable {
-    /// The table of DMA remapping units (Intel VT-d, chapter 8), if there is one.
+    /// The table of DMA remapping units, if there is one.
     pub fn dmar() -> Option<Self> {
         Self::get(c"DMAR")
     }
@@ -113,7 +113,7 @@ pub fn for_each_rmr_sid<F: FnMut(u32)>(dev: &Device, mut f: F) {
     }
 }
 
-/// Whether the CPU, which IOMMUs of Intel's are part of, is a Sapphire Rapids.
+/// Whether the CPU, which the IOMMUs are part of, is a Sapphire Rapids.
 #[cfg(CONFIG_X86_64)]
 pub fn is_sapphire_rapids() -> bool {
     // SAFETY: No requirements.

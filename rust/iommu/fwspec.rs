@@ -33,7 +33,7 @@ impl<'a> FwSpec<'a> {
         self.0.iommu_fwnode
     }
 
-    /// The IDs, in the IOMMU's own numbering (for an SMMU: StreamIDs).
+    /// The IDs, in the IOMMU's own numbering.
     pub fn ids(&self) -> &'a [u32] {
         // SAFETY: `ids` is a flexible array of `num_ids` elements.
         unsafe { core::slice::from_raw_parts(self.0.ids.as_ptr(), self.0.num_ids as usize) }

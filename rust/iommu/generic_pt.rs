@@ -43,9 +43,9 @@ use kernel::{
 /// The format of a page table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// The CPU's, which is also that of VT-d's first stage.
+    /// The CPU's.
     X86_64,
-    /// VT-d's second stage.
+    /// The library's `vtdss`: that of the second stage of these CPUs' IOMMUs.
     Vtdss,
 }
 

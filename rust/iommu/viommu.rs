@@ -162,7 +162,7 @@ pub struct Viommu<V: Operations> {
 }
 
 impl<V: Operations> Viommu<V> {
-    /// The ID that the guest knows `ep` by (for an SMMU: its vSID).
+    /// The ID that the guest knows `ep` by.
     ///
     /// # Errors
     ///

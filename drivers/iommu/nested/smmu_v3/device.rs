@@ -96,7 +96,7 @@ impl Smmu {
                 errors: GlobalErrors::new(),
                 event_limit: RateLimit::new(),
                 coherency: nesting_coherency(),
-                admission: Admission::new(&features),
+                admission <- Admission::new(&features),
                 regs,
                 ids,
                 features,

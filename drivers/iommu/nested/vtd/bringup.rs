@@ -56,7 +56,7 @@ pub(crate) fn start(
         batch.push(all);
         batch.flush();
     }
-    batch.finish()?;
+    batch.complete()?;
 
     regs::command(regs, Command::Translation(true))?;
     unprotect(regs)

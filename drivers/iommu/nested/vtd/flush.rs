@@ -230,7 +230,7 @@ impl Users {
             (&[(tag, _)], []) if tag.is_of(pasid) => {
                 unit.invalidate(&[self.descriptor(tag, &change)])
             }
-            _ => self.issue::<FEW>(unit, &[change]),
+            _ => self.issue(&mut Batch::<_, FEW>::new(unit), &[change]),
         }
     }
 
@@ -241,7 +241,7 @@ impl Users {
     ///
     /// Those of `unit`, the first; the rest is invalidated even so.
     pub(crate) fn invalidate_all(&self, unit: &impl Invalidate, changes: &[Change]) -> Result {
-        self.issue::<RUN_MAX>(unit, changes)
+        self.issue(&mut Batch::<_, MANY>::new(unit), changes)
     }
 
     /// What invalidates `change` in what has the tag.
@@ -260,13 +260,16 @@ impl Users {
         }
     }
 
-    fn issue<const N: usize>(&self, unit: &impl Invalidate, changes: &[Change]) -> Result {
+    fn issue<U: Invalidate, const N: usize>(
+        &self,
+        batch: &mut Batch<'_, U, N>,
+        changes: &[Change],
+    ) -> Result {
         // What a guest has made of a page is cached by the guest's addresses.
         let guests = self
             .tags
             .iter()
             .any(|(tag, _)| matches!(tag, Tag::Guest { .. }));
-        let mut batch = Batch::<_, N>::new(unit);
 
         for change in changes.iter().filter(|change| change.device.is_none()) {
             let of_change = |(tag, _): &&(Tag, u32)| tag.is_of(change.pasid);
@@ -276,7 +279,7 @@ impl Users {
             }
         }
         if self.devices.is_empty() {
-            return batch.finish();
+            return batch.complete();
         }
 
         // What a device of a guest has cached is by the guest's addresses, too.
@@ -294,7 +297,7 @@ impl Users {
         });
         let result = batch.complete();
 
-        result.and(invalidate_devices(&mut batch, devices))
+        result.and(invalidate_devices(batch, devices))
     }
 }
 
@@ -353,6 +356,10 @@ impl Room {
 /// initialised, on the stack.
 const FEW: usize = 4;
 
+/// The same where there may be many: as much as a function of the kernel can have on its stack, of
+/// which `CONFIG_FRAME_WARN` has the limit.
+const MANY: usize = 48;
+
 /// Descriptors that are carried out `N` at a time.
 pub(crate) struct Batch<'a, U: Invalidate, const N: usize = FEW> {
     unit: &'a U,
@@ -364,7 +371,8 @@ pub(crate) struct Batch<'a, U: Invalidate, const N: usize = FEW> {
 }
 
 impl<'a, U: Invalidate, const N: usize> Batch<'a, U, N> {
-    /// No descriptors.
+    /// No descriptors. Not inlined, as the compiler then has two of them on the stack.
+    #[inline(never)]
     pub(crate) fn new(unit: &'a U) -> Self {
         const { assert!(N <= RUN_MAX) };
 
@@ -402,10 +410,5 @@ impl<'a, U: Invalidate, const N: usize> Batch<'a, U, N> {
     pub(crate) fn complete(&mut self) -> Result {
         self.flush();
         core::mem::replace(&mut self.status, Ok(()))
-    }
-
-    /// Returns when all are complete, with the first error.
-    pub(crate) fn finish(mut self) -> Result {
-        self.complete()
     }
 }

@@ -125,7 +125,7 @@ impl<M: Machine> Engine<M> {
             regs.write32(regs::PRS, regs::PRS_PENDING);
         }
         // A unit that does not answer has said so in the log.
-        let _ = refusals.finish();
+        let _ = refusals.complete();
 
         if lost {
             server.lost();

@@ -19,6 +19,10 @@ use crate::smmu_v3::arch::{
         Ste, //
     }, //
 };
+use kernel::alloc::{
+    flags::GFP_KERNEL,
+    KBox, //
+};
 use proptest::prelude::*;
 
 const VMID: u16 = 0x5a5a;
@@ -69,7 +73,8 @@ proptest! {
             known.then_some(SID)
         };
 
-        let Ok(admitted) = Admission::new(features).admit(raw, VMID, resolve) else {
+        let admission = KBox::init(Admission::new(features), GFP_KERNEL).unwrap();
+        let Ok(admitted) = admission.admit(raw, VMID, resolve) else {
             return Ok(());
         };
         let words = *admitted.words();

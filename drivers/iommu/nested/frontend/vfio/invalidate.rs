@@ -89,7 +89,8 @@ impl<B: Abi> Container<B> {
         result
     }
 
-    /// Invalidations of any hardware.
+    /// Invalidations of any hardware. Not inlined, as a block of them is on the stack.
+    #[inline(never)]
     fn invalidate_any(
         &self,
         stages: &[Arc<Stage<B>>],
@@ -259,7 +260,8 @@ impl<B: Abi> Container<B> {
         Ok(())
     }
 
-    /// The guest's own commands.
+    /// The guest's own commands. Not inlined, as a block of them is on the stack.
+    #[inline(never)]
     fn invalidate_own(
         &self,
         stages: &[Arc<Stage<B>>],

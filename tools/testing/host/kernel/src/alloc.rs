@@ -12,9 +12,13 @@ use std::{
     vec, //
 };
 
-use crate::error::{
-    code::EINVAL,
-    Error, //
+use crate::{
+    error::{
+        code::EINVAL,
+        Error,
+        Result, //
+    },
+    init::Init, //
 };
 
 /// There is no memory.
@@ -45,6 +49,14 @@ impl<T> KBox<T> {
     /// Moves `value` to memory of its own.
     pub fn new(value: T, _flags: Flags) -> Result<Self, AllocError> {
         Ok(Self(Box::new(value)))
+    }
+
+    /// Makes a value in memory of its own.
+    pub fn init(init: impl Init<T>, flags: Flags) -> Result<Self> {
+        match init.init() {
+            Ok(value) => Ok(Self::new(value, flags)?),
+            Err(never) => match never {},
+        }
     }
 
     /// Moves the value out.

@@ -27,9 +27,10 @@ pub mod prelude {
         },
         init::{
             self as pin_init,
+            Init,
             PinInit, //
         },
-        pin_init, pr_err, try_pin_init,
+        init, pin_init, pr_err, try_pin_init,
     };
     pub use macros::pin_data;
 }

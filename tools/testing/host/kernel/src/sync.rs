@@ -16,7 +16,7 @@ use crate::{
     },
     error::Error,
     init::{
-        Init,
+        Make,
         PinInit, //
     },
 };
@@ -76,7 +76,7 @@ pub type MutexGuard<'a, T> = sync::MutexGuard<'a, T>;
 impl<T: Unpin> Mutex<T> {
     /// A lock that nobody holds.
     pub fn new(value: T) -> impl PinInit<Self> {
-        Init(move || Ok::<_, Infallible>(Self(sync::Mutex::new(value))))
+        Make::by(move || Ok::<_, Infallible>(Self(sync::Mutex::new(value))))
     }
 
     /// Waits until nobody else holds the lock.

@@ -14,6 +14,7 @@ use super::super::{
     },
     features::Features, //
 };
+use kernel::prelude::*;
 
 /// Why a guest's command is refused. User space is told EIO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,19 +251,21 @@ impl Commands for Admitted<'_> {
 }
 
 impl Admission {
-    /// The rules on an SMMU with `features`.
-    pub(crate) fn new(features: &Features) -> Self {
-        let entries = RULES.each_ref().map(|rule| Entry::new(rule, features));
-        let mut plain = [Plain::NONE; PLAINS];
+    /// The rules on an SMMU with `features`. They are made where they stay: a stack has no room for
+    /// them.
+    pub(crate) fn new(features: &Features) -> impl Init<Self> + '_ {
+        let plain = |opcode| {
+            RULES
+                .get(opcode)
+                .map_or(Plain::NONE, |rule| Plain::new(&Entry::new(rule, features)))
+        };
 
-        for (plain, entry) in plain.iter_mut().zip(&entries) {
-            *plain = Plain::new(entry);
-        }
-        Self {
-            plain,
-            entries,
+        init!(Self {
+            plain <- pin_init::init_array_from_fn(plain),
+            // PANIC: As many as there are rules.
+            entries <- pin_init::init_array_from_fn(|opcode| Entry::new(&RULES[opcode], features)),
             ds: features.ds,
-        }
+        })
     }
 
     /// Turns a guest's commands into ones for the hardware, in place and in order, up to the first

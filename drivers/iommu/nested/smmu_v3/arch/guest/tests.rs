@@ -13,6 +13,7 @@ use crate::smmu_v3::arch::samples::{
     PLAIN,
     RICH, //
 };
+use kernel::prelude::*;
 
 const VMID: u16 = 0x5a5a;
 const VSID: u32 = 7;
@@ -23,7 +24,8 @@ fn resolve(vsid: u32) -> Option<u32> {
 }
 
 fn admit(raw: [u64; 2], features: &Features) -> Result<[u64; 2], BadCmd> {
-    Admission::new(features)
+    KBox::init(Admission::new(features), GFP_KERNEL)
+        .unwrap()
         .admit(raw, VMID, resolve)
         .map(|cmd| *cmd.words())
 }

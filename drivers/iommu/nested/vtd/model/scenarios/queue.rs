@@ -96,7 +96,7 @@ mod cases {
     fn many_times_around_the_ring() -> Result {
         let model = Model::new(Config::RICH)?;
         let host = Host::new(&model)?;
-        let all = [Descriptor::iotlb_global(DRAIN); RUN_MAX];
+        let all = KVec::from_elem(Descriptor::iotlb_global(DRAIN), RUN_MAX, GFP_KERNEL)?;
 
         host.engine.start()?;
         for i in 0..400 {
@@ -110,7 +110,7 @@ mod cases {
     fn no_room() -> Result {
         let model = Model::new(Config::RICH)?;
         let mut queue = stepping(&model)?;
-        let all = [Descriptor::iotlb_global(DRAIN); RUN_MAX];
+        let all = KVec::from_elem(Descriptor::iotlb_global(DRAIN), RUN_MAX, GFP_KERNEL)?;
         let first = queue.submit(&model, &all)?;
 
         queue.submit(&model, &all[2..])?;

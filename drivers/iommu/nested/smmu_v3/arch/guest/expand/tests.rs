@@ -13,6 +13,7 @@ use crate::smmu_v3::arch::{
         RICH, //
     },
 };
+use kernel::prelude::*;
 
 const VMID: u16 = 0x77;
 const VSID: u32 = 9;
@@ -20,7 +21,8 @@ const SID: u32 = 0x1000;
 
 /// What the hardware gets. All of it must be admitted.
 fn admitted(features: &Features, cmd: Cmd) -> [u64; 2] {
-    *Admission::new(features)
+    *KBox::init(Admission::new(features), GFP_KERNEL)
+        .unwrap()
         .admit(*cmd.words(), VMID, |vsid| (vsid == VSID).then_some(SID))
         .unwrap()
         .words()

@@ -20,6 +20,9 @@ image=$build/$variant/Image
 source=$build/src/overlay
 fragments=("$kconfig/common.config" "$kconfig/$ARCH.config")
 rustc=rustc
+# The kernel that differs in few symbols: if that was built, the build starts from what
+# was compiled for it.
+base=
 
 case $variant in
 arm64)
@@ -33,6 +36,7 @@ arm64)
 	;;
 arm64-builtin)
 	fragments+=("$kconfig/debug.config" "$kconfig/arm64-builtin.config")
+	base=arm64-debug
 	what="overlay: the driver built in, CONFIG_IOMMU_NESTED=y"
 	;;
 arm64-kcsan)
@@ -47,6 +51,7 @@ x86_64)
 x86_64-bench)
 	source=$ksrc
 	fragments+=("$kconfig/x86_64-bench.config")
+	base=x86_64
 	what="bench: kernel with the C driver of VT-d"
 	;;
 *) die "unknown variant $variant" ;;
@@ -87,13 +92,11 @@ install_image() { # BUILD_DIRECTORY
 	mv "$image.tmp" "$image"
 }
 
-# The kernel with the driver built in differs from the one with the module in
-# one symbol: its build starts from what was compiled for that.
 seed() {
-	[ -d "$dir" ] || [ ! -d "$build/arm64-debug/linux" ] || {
+	[ -d "$dir" ] || [ ! -d "$build/$base/linux" ] || {
 		mkdir -p "$build/$variant"
 		remove_tree "$dir.tmp"
-		cp -a "$build/arm64-debug/linux" "$dir.tmp"
+		cp -a "$build/$base/linux" "$dir.tmp"
 		mv "$dir.tmp" "$dir"
 	}
 }
@@ -122,7 +125,7 @@ inputs=("${fragments[@]}" "=$source" "$build/stamp/toolbox" "$build/stamp/source
 [ "$source" = "$ksrc" ] || inputs+=("$build/stamp/overlay")
 [ "$rustc" = rustc ] || inputs+=("$rustc")
 unless_fresh "kernel-$variant" "$image" "${inputs[@]}"
-[ "$variant" != arm64-builtin ] || seed
+[ -z "$base" ] || seed
 step "kernel-$variant-config" "$what: configure" configure
 step "kernel-$variant" "$what: build" compile
 done_fresh

@@ -25,12 +25,13 @@ pub mod prelude {
             Error,
             Result, //
         },
+        init,
         init::{
             self as pin_init,
             Init,
             PinInit, //
         },
-        init, pin_init, pr_err, try_pin_init,
+        pin_init, pr_err, try_pin_init,
     };
     pub use macros::pin_data;
 }

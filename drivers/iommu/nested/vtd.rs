@@ -25,8 +25,8 @@
 //!
 //! 1. the IOMMU core's group mutex
 //! 2. `Engine::requests`, then `Unit::devices`, then `Source::state`
-//! 3. `Space::tracked`, `Unit::guests`, `Ids`', `Members::draining`, then `Members::all` or what is
-//!    inside of an event sink
+//! 3. `Space::state`, then `Ids`'; `Unit::guests`; `Members::draining`, then `Members::all` or what
+//!    is inside of an event sink
 //! 4. `Targets::users` (spinlock, interrupts off)
 //! 5. `Engine::tables` (spinlock, interrupts off)
 //! 6. `Engine::queue` (spinlock, interrupts off)

@@ -89,12 +89,15 @@ impl<M: Machine> Attachment<M> {
 /// change without an interruption.
 struct Attached<M: Machine> {
     to: Attachment<M>,
+    /// That translations are cached by: the domain's, [`Self::own`], or that of untranslated traffic.
+    did: u16,
     own: Option<Arc<OwnedDid<M>>>,
 }
 
 impl<M: Machine> Attached<M> {
     const BLOCKED: Self = Self {
         to: Attachment::Blocked,
+        did: IDENTITY_DID,
         own: None,
     };
 
@@ -113,21 +116,18 @@ impl<M: Machine> Attached<M> {
             (Some(parent), Some(old)) if core::ptr::eq(parent, old) => self.own.clone(),
             (Some(parent), _) => Some(Arc::new(OwnedDid::new(parent.unit())?, GFP_KERNEL)?),
         };
-
-        Ok(Self { to, own })
-    }
-
-    fn did(&self) -> u16 {
-        match (&self.own, &self.to) {
+        let did = match (&own, &to) {
             (Some(own), _) => own.get(),
-            (None, Attachment::Paging(domain)) => domain.did(),
+            (None, Attachment::Paging(domain)) => domain.did()?,
             (None, _) => IDENTITY_DID,
-        }
+        };
+
+        Ok(Self { to, did, own })
     }
 
     /// What the unit caches translations of `pasid` by, for the domain.
     fn tag(&self, pasid: u32) -> Option<Tag> {
-        let did = self.did();
+        let did = self.did;
 
         Some(match &self.to {
             Attachment::Blocked => return None,
@@ -141,7 +141,7 @@ impl<M: Machine> Attached<M> {
     }
 
     fn entry(&self, engine: &Engine<M>) -> PasidEntry {
-        let did = self.did();
+        let did = self.did;
 
         match &self.to {
             Attachment::Blocked => PasidEntry::blocked(),
@@ -392,7 +392,7 @@ impl<M: Machine> Source<M> {
         }
         if let Attachment::Guest(guest, _) = &attached.to {
             let tag = Tag::First {
-                did: attached.did(),
+                did: attached.did,
                 pasid,
             };
 

@@ -64,6 +64,14 @@ impl<M: Machine> Drop for OwnedDid<M> {
     }
 }
 
+struct State<M: Machine> {
+    /// That its own translations are cached by, since it was first attached to something: units
+    /// may have few. Users of a nesting parent have their own.
+    did: Option<OwnedDid<M>>,
+    /// The unit is to record in the table which pages devices write to.
+    tracked: bool,
+}
+
 /// A domain: where its table is, and what may have cached it. The table is somebody else's, and
 /// there as long as a unit may use it.
 #[pin_data]
@@ -72,40 +80,33 @@ pub(crate) struct Space<M: Machine> {
     /// The HPA of the topmost table.
     table: u64,
     levels: u32,
-    /// That its own translations are cached by. Users of a nesting parent have their own.
-    did: Option<OwnedDid<M>>,
-    /// The unit is to record in the table which pages devices write to.
     #[pin]
-    tracked: Mutex<bool>,
+    state: Mutex<State<M>>,
     #[pin]
     targets: Targets<M>,
 }
 
 impl<M: Machine> Space<M> {
     /// A domain of a unit that nobody uses yet. Its topmost table is at `table` (HPA).
-    ///
-    /// # Errors
-    ///
-    /// - [`ENOSPC`]: all DIDs are in use.
     pub(crate) fn new(
         unit: &Arc<M::Unit>,
         purpose: Purpose,
         table: u64,
         levels: u32,
-    ) -> impl PinInit<Self, Error> {
+    ) -> impl PinInit<Self> {
+        let unused = State {
+            did: None,
+            tracked: false,
+        };
         let unit = unit.clone();
 
-        try_pin_init!(Self {
+        pin_init!(Self {
             purpose,
             table,
             levels,
-            did: match purpose {
-                Purpose::NestParent => None,
-                _ => Some(OwnedDid::new(&unit)?),
-            },
-            tracked <- new_mutex!(false, "Space::tracked"),
+            state <- new_mutex!(unused, "Space::state"),
             targets <- Targets::new(&unit),
-        }? Error)
+        })
     }
 
     /// The unit that the domain is for.
@@ -138,19 +139,33 @@ impl<M: Machine> Space<M> {
         }
     }
 
-    /// The DID that its own translations are cached by; 0 for a nesting parent, which has none.
-    pub(crate) fn did(&self) -> u16 {
-        self.did.as_ref().map_or(0, OwnedDid::get)
+    /// The DID that its own translations are cached by, until it is dropped. Not for a nesting
+    /// parent. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOSPC`]: all are in use.
+    pub(crate) fn did(&self) -> Result<u16> {
+        let mut state = self.state.lock();
+
+        if let Some(owned) = &state.did {
+            return Ok(owned.get());
+        }
+        let owned = OwnedDid::new(self.unit())?;
+        let did = owned.get();
+
+        state.did = Some(owned);
+        Ok(did)
     }
 
     /// Whether the unit is to record in the table which pages devices write to. May sleep.
     pub(super) fn is_tracked(&self) -> bool {
-        *self.tracked.lock()
+        self.state.lock().tracked
     }
 
     /// Says so, or not, in entries that are made from now on. May sleep.
     pub(super) fn set_tracked(&self, on: bool) {
-        *self.tracked.lock() = on;
+        self.state.lock().tracked = on;
     }
 
     /// The PASID entry of a device that uses it alone. May sleep.

@@ -31,6 +31,7 @@
 #include "tests/stress.c"
 #include "tests/vtd_stress.c"
 #include "tests/exhaustion.c"
+#include "tests/vtd_exhaustion.c"
 #include "tests/dma_api.c"
 #include "tests/identity.c"
 

@@ -96,15 +96,12 @@ fn refused(
 
     host.engine.start()?;
 
+    let free = host.first_free_did()?;
     let page = host.data()?;
     let world = World::new(&host, page.address())?;
     let device = Device::new(&host, RID, ats)?;
 
     host.watch(RID, pasid, IOVA, true)?;
-    device.attach(pasid, Attachment::Blocked)?;
-
-    let free = host.first_free_did()?;
-
     device.attach(pasid, world.to(from))?;
     model.refuse_one(n);
 
@@ -125,10 +122,14 @@ fn refused(
         device.attach(pasid, Attachment::Blocked)?;
     }
 
-    let kept = host.first_free_did()? == free && world.invalidations(&model)? == 0;
+    let quiet = world.invalidations(&model)? == 0;
 
     device.release()?;
-    Ok(Some(failed && kept && !host.is_wrong()))
+    drop(world);
+
+    let kept = host.first_free_did()? == free;
+
+    Ok(Some(failed && quiet && kept && !host.is_wrong()))
 }
 
 /// Tries all changes, with each of their invalidations refused. Returns the first that is not
@@ -266,6 +267,49 @@ mod cases {
         device.attach(PASID, world.to(6))?;
         device.release()?;
         assert_eq!(host.first_free_did()?, free);
+        assert!(!host.is_wrong());
+        Ok(())
+    }
+
+    #[test]
+    fn no_did_left() -> Result {
+        let model = Model::new(Config {
+            // ND: 64 of them.
+            cap: Config::RICH.cap & !0b111 | 0b001,
+            ..Config::RICH
+        })?;
+        let host = Host::new(&model)?;
+
+        host.engine.start()?;
+
+        let device = Device::new(&host, RID, true)?;
+        let space = Space::new(&host, Purpose::SecondStage)?;
+        let others = [Purpose::FirstStage, Purpose::NestParent].map(|to| Space::new(&host, to));
+        let page = host.data()?;
+        let mut taken = KVec::new();
+
+        space.map(IOVA, page.address(), 1)?;
+        device.attach(None, space.to())?;
+        while let Ok(did) = host.engine.dids.take() {
+            taken.push(did, GFP_KERNEL)?;
+        }
+        for other in &others {
+            let other = other.as_ref().map_err(|e| *e)?;
+
+            assert!(matches!(device.attach(None, other.to()), Err(e) if e == ENOSPC));
+            assert_eq!(model.dma(RID, None, IOVA, true), Ok(page.address()));
+        }
+        // Those that have one keep it.
+        device.attach(None, Attachment::Identity)?;
+        device.attach(None, space.to())?;
+        assert_eq!(model.dma(RID, None, IOVA, true), Ok(page.address()));
+        for did in taken.drain_all() {
+            host.engine.dids.give(did);
+        }
+        for other in others {
+            device.attach(None, other?.to())?;
+        }
+        device.release()?;
         assert!(!host.is_wrong());
         Ok(())
     }

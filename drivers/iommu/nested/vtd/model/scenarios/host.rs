@@ -81,8 +81,12 @@ impl Host {
         let dids = &self.engine.dids;
         let mut free = KVec::with_capacity(DIDS, GFP_KERNEL)?;
 
-        for _ in 0..DIDS {
-            free.push(dids.take()?, GFP_KERNEL)?;
+        while free.len() < DIDS {
+            let Ok(did) = dids.take() else {
+                break;
+            };
+
+            free.push(did, GFP_KERNEL)?;
         }
 
         let unused = free.iter().all(|&did| self.model.is_unused(did));

@@ -74,8 +74,8 @@ static const struct operation operations[] = {
 	UNMAP("2m-pages", 20, PAGES, MIB(2), NULL),
 	MAP("2m-block", 50, BLOCK, MIB(2), no_block),
 	UNMAP("2m-block", 50, BLOCK, MIB(2), no_block),
-	MAP("1g-block", 2, GIANT, MIB(1024), no_giant),
-	UNMAP("1g-block", 2, GIANT, MIB(1024), no_giant),
+	MAP("1g-block", 5, GIANT, MIB(1024), no_giant),
+	UNMAP("1g-block", 5, GIANT, MIB(1024), no_giant),
 	{ }
 };
 

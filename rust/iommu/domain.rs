@@ -13,10 +13,9 @@ use super::{
     Endpoint,
     Gather, //
 };
-#[cfg(CONFIG_X86_64)]
-use core::mem::ManuallyDrop;
 use core::{
     marker::PhantomData,
+    mem::ManuallyDrop,
     ptr, //
 };
 #[cfg(CONFIG_X86_64)]
@@ -28,7 +27,10 @@ use kernel::{
     error::from_result,
     io::PhysAddr,
     prelude::*,
-    sync::Arc,
+    sync::{
+        Arc,
+        UniqueArc, //
+    },
     types::Opaque, //
 };
 
@@ -67,10 +69,8 @@ pub trait Paging: Send + Sync + 'static {
 
 /// A [`Paging`] domain that has its own page table, which the IOMMU core asks it to change.
 pub trait Mapped: Paging {
-    /// Whether [`Self::prepare`] is to be called. The answer never changes.
-    fn prepares(&self) -> bool;
-
-    /// Prepares `size` bytes of memory at `paddr` (HPA), which are about to be mapped.
+    /// Prepares `size` bytes of memory at `paddr` (HPA), which are about to be mapped. Only for
+    /// domains that have asked for it when they were made.
     fn prepare(&self, paddr: PhysAddr, size: usize);
 
     /// Maps pages. Adds to `mapped` how many bytes, from the start, are mapped, also in case of an
@@ -177,44 +177,38 @@ impl UnmapRequest {
     }
 }
 
-/// A new [`Paging`] domain and what the core must know of it.
-pub struct NewPaging<D: Driver>(pub(super) Pin<KBox<PagingDomain<D>>>);
+/// Has a [`PagingDomain`] as a field. To be implemented by [`impl_has_domain`](crate::iommu).
+///
+/// # Safety
+///
+/// At `OFFSET` bytes there is a field of type `PagingDomain<D>`.
+pub unsafe trait HasDomain<D: Driver> {
+    /// Where the field is.
+    const OFFSET: usize;
+}
 
-impl<D: Driver> NewPaging<D>
-where
-    D::Paging: Mapped,
-{
-    /// A domain with a page table of its own, of pages and blocks of the sizes in `pgsize_bitmap`
-    /// (powers of two, in bytes), in which input addresses up to `aperture_end` can be mapped.
-    ///
-    /// # Errors
-    ///
-    /// - [`ENOMEM`]
-    pub fn mapped(domain: Arc<D::Paging>, pgsize_bitmap: usize, aperture_end: u64) -> Result<Self> {
-        let ops = match domain.prepares() {
-            true => PagingDomain::<D>::PREPARING_OPS,
-            false => PagingDomain::<D>::OPS,
-        };
-        let new = KBox::pin_init(
-            pin_init!(PagingDomain {
-                raw: Raw::new(bindings::iommu_domain {
-                    type_: bindings::IOMMU_DOMAIN_UNMANAGED,
-                    ops,
-                    pgsize_bitmap,
-                    geometry: bindings::iommu_domain_geometry {
-                        aperture_start: 0,
-                        aperture_end,
-                        force_aperture: true,
-                    },
-                    ..pin_init::zeroed()
-                }),
-                parent_on: ptr::null_mut(),
-                paging: domain,
-            }),
-            GFP_KERNEL_ACCOUNT,
-        )?;
+/// Implements [`HasDomain`] for the driver's type of [`Paging`] domains.
+macro_rules! impl_has_domain {
+    (impl HasDomain<$driver:ty> for $paging:ty { $field:ident }) => {
+        // SAFETY: The field is of that type, or this does not compile.
+        unsafe impl $crate::iommu::HasDomain<$driver> for $paging {
+            const OFFSET: usize = {
+                let _: fn(&$paging) -> &$crate::iommu::PagingDomain<$driver> = |this| &this.$field;
 
-        Ok(Self(new))
+                ::core::mem::offset_of!($paging, $field)
+            };
+        }
+    };
+}
+pub(crate) use impl_has_domain;
+
+/// A new [`Paging`] domain, which nobody else refers to.
+pub struct NewPaging<D: Driver>(Pin<UniqueArc<D::Paging>>);
+
+impl<D: Driver> NewPaging<D> {
+    /// A domain for the core.
+    pub fn new(paging: Pin<UniqueArc<D::Paging>>) -> Self {
+        Self(paging)
     }
 }
 
@@ -267,24 +261,61 @@ impl Raw {
     }
 }
 
-/// The core's `struct iommu_domain` of a [`Paging`] domain.
+/// What the IOMMU core has of a [`Paging`] domain: a [field](HasDomain) of the driver's.
+///
+/// The core frees it before the driver's, which may live longer, is dropped.
 #[repr(C)]
 #[pin_data]
-pub(super) struct PagingDomain<D: Driver> {
+pub struct PagingDomain<D: Driver> {
     #[pin]
     pub(super) raw: Raw,
-    /// The IOMMU that it is a nesting parent for, if it is one.
-    pub(super) parent_on: *mut bindings::iommu_device,
-    pub(super) paging: Arc<D::Paging>,
+    /// The IOMMU that it is a nesting parent for, if it is one. Constant once the core has it.
+    pub(super) parent_on: Opaque<*mut bindings::iommu_device>,
+    #[cfg(CONFIG_X86_64)]
+    pub(super) root: super::generic_pt::Root,
+    pub(super) _driver: PhantomData<fn() -> D>,
 }
+
+// SAFETY: The core uses it from all threads, under its own rules; otherwise it is only read.
+unsafe impl<D: Driver> Send for PagingDomain<D> {}
+// SAFETY: As above.
+unsafe impl<D: Driver> Sync for PagingDomain<D> {}
 
 impl<D: Driver> PagingDomain<D>
 where
     D::Paging: Mapped,
 {
+    /// Of a domain with a page table of its own, of pages and blocks of the sizes in
+    /// `pgsize_bitmap` (powers of two, in bytes), in which input addresses up to `aperture_end` can
+    /// be mapped. With `prepares`, [`Mapped::prepare`] is called before.
+    pub fn mapped(prepares: bool, pgsize_bitmap: usize, aperture_end: u64) -> impl PinInit<Self> {
+        let ops = match prepares {
+            true => Self::PREPARING_OPS,
+            false => Self::OPS,
+        };
+
+        pin_init!(Self {
+            raw: Raw::new(bindings::iommu_domain {
+                type_: bindings::IOMMU_DOMAIN_UNMANAGED,
+                ops,
+                pgsize_bitmap,
+                geometry: bindings::iommu_domain_geometry {
+                    aperture_start: 0,
+                    aperture_end,
+                    force_aperture: true,
+                },
+                ..pin_init::zeroed()
+            }),
+            parent_on: Opaque::zeroed(),
+            #[cfg(CONFIG_X86_64)]
+            root: super::generic_pt::Root::NONE,
+            _driver: PhantomData,
+        })
+    }
+
     const OPS: &'static bindings::iommu_domain_ops = &Self::mapped_ops(Self::map_pages);
 
-    /// Of a domain that [prepares](Mapped::prepares). A table of its own, so that what is most
+    /// Of a domain that prepares. A table of its own, so that what is most
     /// frequent is a jump to the page table library with all arguments in place.
     const PREPARING_OPS: &'static bindings::iommu_domain_ops =
         &Self::mapped_ops(Self::prepare_and_map_pages);
@@ -394,12 +425,26 @@ impl<D: Driver> PagingDomain<D> {
         new: NewPaging<D>,
         parent_on: *mut bindings::iommu_device,
     ) -> *mut bindings::iommu_domain {
-        // SAFETY: The core does not move a domain.
-        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(new.0) });
+        let paging = Arc::into_raw(Arc::from(new.0)).cast_mut();
+        let offset = <D::Paging as HasDomain<D>>::OFFSET;
+        // SAFETY: The field is within the driver's type.
+        let this: *mut Self = unsafe { paging.byte_add(offset) }.cast();
 
-        // SAFETY: Just taken out of its box, and nobody else's yet.
-        unsafe { (*this).parent_on = parent_on };
+        // SAFETY: Valid, and nobody else refers to it yet.
+        unsafe { (*this).parent_on.get().write(parent_on) };
         this.cast()
+    }
+
+    /// The driver's type that `raw` is a part of, as [`Arc::into_raw`] has returned it.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must come from [`Self::into_raw`].
+    unsafe fn container(raw: *mut bindings::iommu_domain) -> *const D::Paging {
+        let offset = <D::Paging as HasDomain<D>>::OFFSET;
+
+        // SAFETY: By this function's requirement; the inverse of what `into_raw()` does.
+        unsafe { raw.byte_sub(offset) }.cast()
     }
 
     /// Whether `raw` is one of this driver's domains and a nesting parent for `iommu`.
@@ -418,15 +463,25 @@ impl<D: Driver> PagingDomain<D> {
         };
 
         // SAFETY: Only `into_raw()` makes this driver's domains of these types.
-        ours && unsafe { (*raw.cast::<Self>()).parent_on } == iommu
+        ours && unsafe { *(*raw.cast::<Self>()).parent_on.get() } == iommu
     }
 
     /// # Safety
     ///
     /// `raw` must come from [`Self::into_raw`] and be valid for `'a`.
-    pub(super) unsafe fn paging<'a>(raw: *mut bindings::iommu_domain) -> &'a Arc<D::Paging> {
-        // SAFETY: By this function's requirement; `raw` is at the start.
-        unsafe { &(*raw.cast::<Self>()).paging }
+    pub(super) unsafe fn paging<'a>(raw: *mut bindings::iommu_domain) -> &'a D::Paging {
+        // SAFETY: By this function's requirements.
+        unsafe { &*Self::container(raw) }
+    }
+
+    /// The same to refer to beyond that.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::paging`], as long as the result is used.
+    pub(super) unsafe fn shared(raw: *mut bindings::iommu_domain) -> ManuallyDrop<Arc<D::Paging>> {
+        // SAFETY: By this function's requirements. The reference is the core's, and stays that.
+        ManuallyDrop::new(unsafe { Arc::from_raw(Self::container(raw)) })
     }
 
     // SAFETY (of all the callbacks below): the core calls a domain's operations with that domain,
@@ -439,8 +494,8 @@ impl<D: Driver> PagingDomain<D> {
         old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: See above.
-        let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
-        let attach = || D::attach(ep, Target::Paging(paging));
+        let (paging, ep) = unsafe { (Self::shared(raw), Endpoint::from_dev(dev)) };
+        let attach = || D::attach(ep, Target::Paging(&paging));
 
         // SAFETY: See above.
         from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
@@ -453,11 +508,11 @@ impl<D: Driver> PagingDomain<D> {
         old: *mut bindings::iommu_domain,
     ) -> c_int {
         // SAFETY: See above.
-        let (paging, ep) = unsafe { (Self::paging(raw), Endpoint::from_dev(dev)) };
+        let (paging, ep) = unsafe { (Self::shared(raw), Endpoint::from_dev(dev)) };
 
         // SAFETY: An endpoint's IOMMU is registered.
         let hw = unsafe { Endpoint::<D>::iommu(ep).bound_dev() };
-        let attach = || D::attach_pasid(ep, hw, pasid, Some(paging));
+        let attach = || D::attach_pasid(ep, hw, pasid, Some(&paging));
 
         // SAFETY: See above.
         from_result(|| unsafe { page_requests::around(ep, raw, old, attach) }.map(|()| 0))
@@ -474,9 +529,9 @@ impl<D: Driver> PagingDomain<D> {
     }
 
     extern "C" fn free(raw: *mut bindings::iommu_domain) {
-        // SAFETY: See above; `raw` is at the start of the box that `into_raw()` leaked, and the
-        // core does not use it any more.
-        drop(unsafe { KBox::<Self>::from_raw(raw.cast()) });
+        // SAFETY: See above; the reference is the one that `into_raw()` has taken for the core, which
+        // does not use it any more.
+        drop(ManuallyDrop::into_inner(unsafe { Self::shared(raw) }));
     }
 }
 

@@ -5,6 +5,7 @@
 use super::{
     bindings,
     domain::{
+        HasDomain,
         NewPaging,
         Paging,
         PagingDomain,
@@ -102,7 +103,7 @@ pub trait Driver: Sized + 'static {
     /// The driver's data of one device behind an IOMMU.
     type Endpoint: Send + Sync;
     /// Domains that the kernel maps into.
-    type Paging: Paging;
+    type Paging: Paging + HasDomain<Self>;
     /// Virtual IOMMUs, [`NoViommu`](super::NoViommu) if there are none.
     type Viommu: viommu::Operations<Driver = Self>;
     /// Nested domains without a virtual IOMMU, [`NoNested`](super::NoNested) if there are none.

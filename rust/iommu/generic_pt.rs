@@ -13,7 +13,6 @@ pub mod unattached;
 use super::{
     bindings,
     domain::{
-        NewPaging,
         PagingDomain,
         Raw, //
     },
@@ -23,7 +22,10 @@ use super::{
     Gather,
     Paging, //
 };
-use core::ptr;
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 use kernel::{
     device::Device,
     error::{
@@ -31,13 +33,11 @@ use kernel::{
         to_result, //
     },
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     },
+    types::Opaque, //
 };
 
 /// The format of a page table.
@@ -120,39 +120,41 @@ pub struct Root {
     pub levels: u32,
 }
 
-impl<D: Driver> NewPaging<D> {
-    /// A domain with a page table of the library's, which the IOMMU of `ep` can walk. `make` makes
-    /// the driver's side of it.
-    ///
-    /// The table is not freed before the IOMMU core frees the domain, to which nothing is attached
-    /// then: the driver's side may live longer, but its hardware may not use the root.
+impl Root {
+    /// No table.
+    pub(super) const NONE: Self = Self {
+        address: 0,
+        levels: 0,
+    };
+}
+
+impl<D: Driver> PagingDomain<D> {
+    /// Of a domain with a page table of the library's, which the IOMMU of `ep` can walk. The table
+    /// is not freed before the driver's side is dropped.
     ///
     /// # Errors
     ///
     /// - [`EOPNOTSUPP`], [`EINVAL`]: there are no such tables.
-    /// - [`ENOMEM`], and those of `make`.
-    pub fn generic(
-        ep: &Endpoint<D>,
-        config: &Config,
-        make: impl FnOnce(Root) -> Result<Arc<D::Paging>>,
-    ) -> Result<Self> {
-        let new = KBox::try_pin_init(
-            try_pin_init!(PagingDomain {
-                raw <- Raw::generic(
-                    ep.iommu().dev(),
-                    // SAFETY: A valid device.
-                    unsafe { bindings::rust_helper_iommu_dev_to_node(raw_dev(ep.dev())) },
-                    config,
-                    PagingDomain::<D>::generic_ops(config),
-                    config.dirty.then_some(PagingDomain::<D>::DIRTY_OPS),
-                ),
-                parent_on: ptr::null_mut(),
-                paging: make(raw.root(config.format))?,
-            }? Error),
-            GFP_KERNEL_ACCOUNT,
-        )?;
+    /// - [`ENOMEM`]
+    pub fn generic<'a>(ep: &'a Endpoint<D>, config: &'a Config) -> impl PinInit<Self, Error> + 'a {
+        try_pin_init!(Self {
+            raw <- Raw::generic(
+                ep.iommu().dev(),
+                // SAFETY: A valid device.
+                unsafe { bindings::rust_helper_iommu_dev_to_node(raw_dev(ep.dev())) },
+                config,
+                Self::generic_ops(config),
+                config.dirty.then_some(Self::DIRTY_OPS),
+            ),
+            root: raw.root(config.format),
+            parent_on: Opaque::zeroed(),
+            _driver: PhantomData,
+        }? Error)
+    }
 
-        Ok(Self(new))
+    /// What the hardware has to know of the library's table.
+    pub fn root(&self) -> Root {
+        self.root
     }
 }
 

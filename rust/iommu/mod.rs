@@ -76,12 +76,15 @@ mod unit_device;
 mod user;
 pub mod viommu;
 
+pub(crate) use self::domain::impl_has_domain;
 pub use self::{
     domain::{
+        HasDomain,
         MapRequest,
         Mapped,
         NewPaging,
         Paging,
+        PagingDomain,
         Status,
         UnmapRequest, //
     },

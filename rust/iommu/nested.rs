@@ -176,11 +176,11 @@ impl<N: Nested> Ops<N> {
                 return Err(EINVAL);
             }
             // SAFETY: See above; just checked to be a domain of this driver's.
-            let parent = unsafe { PagingDomain::<N::Driver>::paging(parent) };
+            let parent = unsafe { PagingDomain::<N::Driver>::shared(parent) };
             let domain = KBox::new(
                 NestedDomain {
                     raw: raw_domain(Self::DOMAIN),
-                    data: N::alloc(ep, parent, flags, &user)?,
+                    data: N::alloc(ep, &parent, flags, &user)?,
                 },
                 GFP_KERNEL_ACCOUNT,
             )?;

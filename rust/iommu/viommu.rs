@@ -240,11 +240,11 @@ impl<V: Operations> Object<V> {
         let iommu = unsafe { Instance::<V::Driver>::from_raw((*raw.as_ptr()).iommu_dev) };
         // SAFETY: iommufd holds the parent as long as the virtual IOMMU; by the type's invariant it
         // is a domain of this driver.
-        let parent = unsafe { PagingDomain::<V::Driver>::paging(parent.as_ptr()) };
+        let parent = unsafe { PagingDomain::<V::Driver>::shared(parent.as_ptr()) };
         // SAFETY: It is closed if there will be no virtual IOMMU in use, and when that goes, which
         // is before its object does.
         let reporter = unsafe { Reporter::new(raw, V::EVENT) }?;
-        let data = V::new(iommu, parent, &reporter).inspect_err(|_| reporter.close())?;
+        let data = V::new(iommu, &parent, &reporter).inspect_err(|_| reporter.close())?;
         let mut new = Some(Viommu {
             raw,
             data,

@@ -9,10 +9,7 @@ use crate::iommu::{
     raw_dev,
     Driver, //
 };
-use core::{
-    marker::PhantomData,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::{
     error::{
         from_err_ptr,
@@ -57,7 +54,7 @@ impl Purpose {
 /// `raw` is a domain of `D` that is this object's.
 pub struct Space<D: Driver> {
     raw: NonNull<bindings::iommu_domain>,
-    _driver: PhantomData<Arc<D::Paging>>,
+    paging: Arc<D::Paging>,
 }
 
 // SAFETY: Mapping may be done by any thread; who maps what is up to the users, and mapping the same
@@ -83,14 +80,14 @@ impl<D: Driver> Space<D> {
         // INVARIANT: Allocated by the driver of the device's IOMMU, which is `D`.
         Ok(Self {
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
-            _driver: PhantomData,
+            // SAFETY: As above, and valid.
+            paging: Arc::clone(unsafe { &PagingDomain::<D>::shared(raw) }),
         })
     }
 
     /// The driver's side.
     pub fn paging(&self) -> &Arc<D::Paging> {
-        // SAFETY: A domain of `D` and valid as long as `self`, by the type's invariant.
-        unsafe { PagingDomain::<D>::paging(self.raw.as_ptr()) }
+        &self.paging
     }
 
     /// Sizes of pages and blocks, as a bitmap of powers of two in bytes.

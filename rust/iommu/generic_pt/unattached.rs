@@ -47,7 +47,7 @@ impl Unattached {
     /// # Errors
     ///
     /// - [`EOPNOTSUPP`]: another format.
-    /// - Those of [`NewPaging::generic`](super::NewPaging::generic).
+    /// - Those of [`PagingDomain::generic`](super::PagingDomain::generic).
     pub fn new(config: &Config) -> Result<Self> {
         if config.format != Format::Vtdss {
             return Err(EOPNOTSUPP);

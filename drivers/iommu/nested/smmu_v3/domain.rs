@@ -15,6 +15,7 @@ use super::{
 use crate::{
     iommu::{
         cache,
+        impl_has_domain,
         pgtable::{
             Config,
             Leaf,
@@ -27,6 +28,7 @@ use crate::{
         Mapped,
         NewPaging,
         Paging,
+        PagingDomain,
         Status,
         UnmapRequest, //
     },
@@ -36,7 +38,10 @@ use kernel::{
     io::PhysAddr,
     page::PAGE_SIZE,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        Arc,
+        UniqueArc, //
+    },
 };
 
 /// What a domain is for.
@@ -82,7 +87,10 @@ impl Drop for OwnedTag {
 /// A domain: a page table, and what may have cached it.
 ///
 /// Fields are dropped in this order: the table, whose library flushes it, before the tag.
+#[pin_data]
 pub(crate) struct Domain {
+    #[pin]
+    core: PagingDomain<SmmuV3>,
     table: PgTable<Targets>,
     purpose: Purpose,
     /// Memory is to be cleaned from the CPU caches as it enters and leaves the domain.
@@ -154,17 +162,19 @@ impl Domain {
 
         let pgsize_bitmap = table.pgsize_bitmap();
         let aperture_end = (1 << table.ias()) - 1;
-        let domain = Arc::new(
-            Self {
-                maintain: purpose == Purpose::NestParent && must_maintain(smmu),
+        let maintain = purpose == Purpose::NestParent && must_maintain(smmu);
+        let domain = UniqueArc::pin_init(
+            try_pin_init!(Self {
+                core <- PagingDomain::mapped(maintain, pgsize_bitmap, aperture_end),
+                maintain,
                 table,
                 purpose,
                 _tag: tag,
-            },
-            GFP_KERNEL,
+            }? Error),
+            GFP_KERNEL_ACCOUNT,
         )?;
 
-        NewPaging::mapped(domain, pgsize_bitmap, aperture_end)
+        Ok(NewPaging::new(domain))
     }
 
     /// The SMMU that the domain is for.
@@ -277,12 +287,11 @@ fn must_maintain(smmu: &Smmu) -> bool {
     !smmu.features.s2fwb && smmu.coherency == NestingCoherency::Flush
 }
 
-impl Mapped for Domain {
-    #[inline]
-    fn prepares(&self) -> bool {
-        self.maintain
-    }
+impl_has_domain! {
+    impl HasDomain<SmmuV3> for Domain { core }
+}
 
+impl Mapped for Domain {
     fn prepare(&self, paddr: PhysAddr, size: usize) {
         cache::clean_inval_poc(paddr, size);
     }

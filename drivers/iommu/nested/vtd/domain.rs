@@ -6,6 +6,7 @@
 use super::{
     arch::range::Block,
     attach,
+    hw::Table,
     space::{
         Purpose,
         Space, //
@@ -17,18 +18,34 @@ use crate::iommu::{
         Config,
         Format, //
     },
+    impl_has_domain,
     Endpoint,
     Gather,
     NewPaging,
-    Paging, //
+    Paging,
+    PagingDomain, //
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::UniqueArc, //
 };
 
 /// A domain of the IOMMU core's.
 pub(crate) type Domain = Space<Vtd>;
+
+impl_has_domain! {
+    impl HasDomain<Vtd> for Domain { table }
+}
+
+impl Table for PagingDomain<Vtd> {
+    fn address(&self) -> u64 {
+        self.root().address
+    }
+
+    fn levels(&self) -> u32 {
+        self.root().levels
+    }
+}
 
 impl Domain {
     /// An empty domain for a device's unit. With `dirty`, what devices write to can be tracked.
@@ -36,7 +53,6 @@ impl Domain {
     /// # Errors
     ///
     /// - [`EOPNOTSUPP`]: the unit has no such stage, or can't track in it.
-    /// - [`ENOSPC`]: all DIDs are in use.
     /// - [`ENOMEM`]
     pub(crate) fn create(
         ep: &Endpoint<Vtd>,
@@ -75,12 +91,11 @@ impl Domain {
             dirty,
         };
 
-        NewPaging::generic(ep, &config, |root| {
-            Arc::pin_init(
-                Self::new(unit, purpose, root.address, root.levels),
-                GFP_KERNEL,
-            )
-        })
+        UniqueArc::pin_init(
+            Self::new(unit, purpose, PagingDomain::generic(ep, &config)),
+            GFP_KERNEL_ACCOUNT,
+        )
+        .map(NewPaging::new)
     }
 
     /// For callers that have no way to fail. Of a unit that is gone (`ENODEV`) nothing is cached

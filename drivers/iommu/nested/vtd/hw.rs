@@ -17,11 +17,22 @@ pub(crate) trait Machine: Sized {
     type Registers: Registers;
     /// Memory that a unit reads.
     type Page: Page;
+    /// A page table that the host maps into.
+    type Table: Table;
     /// A unit, as those know it that keep it.
     type Unit;
 
     /// What runs a unit.
     fn engine(unit: &Self::Unit) -> &Engine<Self>;
+}
+
+/// A page table of either stage, there as long as a unit may use it.
+pub(crate) trait Table {
+    /// Where its topmost table is (HPA).
+    fn address(&self) -> u64;
+
+    /// How many levels it has.
+    fn levels(&self) -> u32;
 }
 
 /// Where memory comes from that a unit reads, and writes if it is told to.

@@ -227,10 +227,29 @@ impl Unit {
 impl hw::Machine for Model {
     type Registers = Self;
     type Page = Page;
+    type Table = Top;
     type Unit = Engine<Self>;
 
     fn engine(unit: &Engine<Self>) -> &Engine<Self> {
         unit
+    }
+}
+
+/// The top of a page table.
+pub(crate) struct Top {
+    /// Where it is (HPA).
+    pub(crate) address: u64,
+    /// How many levels begin with it.
+    pub(crate) levels: u32,
+}
+
+impl hw::Table for Top {
+    fn address(&self) -> u64 {
+        self.address
+    }
+
+    fn levels(&self) -> u32 {
+        self.levels
     }
 }
 

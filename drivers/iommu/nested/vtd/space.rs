@@ -10,7 +10,10 @@ use super::{
         SecondStage, //
     },
     engine::Engine,
-    hw::Machine,
+    hw::{
+        Machine,
+        Table, //
+    },
     targets::Targets, //
 };
 use kernel::{
@@ -72,14 +75,12 @@ struct State<M: Machine> {
     tracked: bool,
 }
 
-/// A domain: where its table is, and what may have cached it. The table is somebody else's, and
-/// there as long as a unit may use it.
+/// A domain: its page table, and what may have cached it.
 #[pin_data]
 pub(crate) struct Space<M: Machine> {
+    #[pin]
+    pub(super) table: M::Table,
     purpose: Purpose,
-    /// The HPA of the topmost table.
-    table: u64,
-    levels: u32,
     #[pin]
     state: Mutex<State<M>>,
     #[pin]
@@ -87,26 +88,31 @@ pub(crate) struct Space<M: Machine> {
 }
 
 impl<M: Machine> Space<M> {
-    /// A domain of a unit that nobody uses yet. Its topmost table is at `table` (HPA).
-    pub(crate) fn new(
+    /// A domain of a unit that nobody uses yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of `table`.
+    pub(crate) fn new<E>(
         unit: &Arc<M::Unit>,
         purpose: Purpose,
-        table: u64,
-        levels: u32,
-    ) -> impl PinInit<Self> {
+        table: impl PinInit<M::Table, E>,
+    ) -> impl PinInit<Self, Error>
+    where
+        Error: From<E>,
+    {
         let unused = State {
             did: None,
             tracked: false,
         };
         let unit = unit.clone();
 
-        pin_init!(Self {
+        try_pin_init!(Self {
+            table <- table,
             purpose,
-            table,
-            levels,
             state <- new_mutex!(unused, "Space::state"),
             targets <- Targets::new(&unit),
-        })
+        }? Error)
     }
 
     /// The unit that the domain is for.
@@ -182,8 +188,8 @@ impl<M: Machine> Space<M> {
         let features = &self.engine().features;
 
         FirstStage {
-            table: self.table,
-            five_levels: self.levels == 5,
+            table: self.table.address(),
+            five_levels: self.table.levels() == 5,
             aw: features.aw(),
             page_snoop: features.snoop_control,
             walk_snoop: features.walk_coherent,
@@ -195,9 +201,9 @@ impl<M: Machine> Space<M> {
         let features = &self.engine().features;
 
         SecondStage {
-            table: self.table,
+            table: self.table.address(),
             // CAST: 1 for 3 levels, and so on.
-            aw: (self.levels - 2) as u8,
+            aw: (self.table.levels() - 2) as u8,
             dirty: self.is_tracked(),
             // Each entry of the table says it if it has to be so.
             page_snoop: false,

@@ -19,7 +19,8 @@ use crate::{
     iommu::{
         page_requests::FaultQueue,
         Endpoint,
-        Instance, //
+        Instance,
+        PagingDomain, //
     },
     ratelimit::RateLimit, //
 };
@@ -126,6 +127,7 @@ impl Deref for Unit {
 impl Machine for Vtd {
     type Registers = Mmio;
     type Page = DmaPage;
+    type Table = PagingDomain<Self>;
     type Unit = Instance<Self>;
 
     fn engine(unit: &Instance<Self>) -> &Engine<Self> {

@@ -94,7 +94,7 @@ macro_rules! fields {
     ($name:ident $error:ty [$($done:tt)*] $field:ident <- $init:expr, $($rest:tt)*) => {
         $crate::fields!($name $error [
             $($done)*
-            $field: $crate::init::PinInit::init($init).map_err(<$error>::from)?,
+            $field: $crate::init::PinInit::init($init)?,
         ] $($rest)*)
     };
     ($name:ident $error:ty [$($done:tt)*] $field:ident: $value:expr, $($rest:tt)*) => {

@@ -23,7 +23,8 @@ use crate::vtd::{
         shared::Shared,
         tables::Tree,
         walk::Request,
-        Page, //
+        Page,
+        Top, //
     },
     pasids,
     space::{
@@ -180,10 +181,11 @@ impl<'h> Space<'h> {
             Purpose::FirstStage => Tree::first(&host.model, 4)?,
             Purpose::SecondStage | Purpose::NestParent => Tree::second(&host.model, 4)?,
         };
-        let space = Arc::pin_init(
-            space::Space::new(&host.engine, purpose, tree.top(), tree.levels()),
-            GFP_KERNEL,
-        )?;
+        let top = Top {
+            address: tree.top(),
+            levels: tree.levels(),
+        };
+        let space = Arc::pin_init(space::Space::new(&host.engine, purpose, top), GFP_KERNEL)?;
 
         Ok(Arc::new(
             Self {

@@ -22,7 +22,10 @@ use crate::{
             self,
             Attachment, //
         },
-        model::memory::Outside,
+        model::{
+            memory::Outside,
+            Top, //
+        },
         space::{
             Purpose,
             Space, //
@@ -86,13 +89,12 @@ impl<'h> Tracked<'h> {
 
         let table = Arc::new(table, GFP_KERNEL)?;
         let root = table.root();
+        let top = Top {
+            address: root.address,
+            levels: root.levels,
+        };
         let space = Arc::pin_init(
-            Space::new(
-                &host.engine,
-                Purpose::SecondStage,
-                root.address,
-                root.levels,
-            ),
+            Space::new(&host.engine, Purpose::SecondStage, top),
             GFP_KERNEL,
         )?;
         let device = Device::new(host, RID, false)?;

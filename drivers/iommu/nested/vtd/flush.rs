@@ -7,8 +7,11 @@
 //! device that uses ATS caches them as well: its cache is filled from the unit's, and is therefore
 //! invalidated after that. A device that does not answer then loses ATS.
 
+mod few;
 #[cfg(any(test, CONFIG_KUNIT = "y"))]
 mod tests;
+
+use self::few::Few;
 
 use super::{
     arch::{
@@ -139,8 +142,8 @@ impl Change {
 /// The users of a domain.
 pub(crate) struct Users {
     /// Each tag, and how many use it.
-    tags: KVec<(Tag, u32)>,
-    devices: KVec<(DeviceTlb, Option<u32>)>,
+    tags: Few<(Tag, u32)>,
+    devices: Few<(DeviceTlb, Option<u32>)>,
     /// The largest block of one invalidation; `None` if the unit takes no pages.
     max_order: Option<u32>,
     drain: Drain,
@@ -150,8 +153,8 @@ impl Users {
     /// Nobody, on a unit of such features.
     pub(crate) const fn new(features: &Features) -> Self {
         Self {
-            tags: KVec::new(),
-            devices: KVec::new(),
+            tags: Few::new(),
+            devices: Few::new(),
             max_order: features.max_order,
             drain: features.drain,
         }
@@ -159,48 +162,43 @@ impl Users {
 
     /// Whether there is room for `usage` to [`join`](Self::join).
     pub(crate) fn has_room(&self, usage: &Usage) -> bool {
-        self.tags.capacity() > self.tags.len()
-            && (usage.device.is_none() || self.devices.capacity() > self.devices.len())
+        self.tags.has_room() && (usage.device.is_none() || self.devices.has_room())
     }
 
     /// Moves what there is more room for into the vectors of `room`.
     pub(crate) fn take_room(&mut self, room: &mut Room) {
-        move_all(&mut self.tags, &mut room.tags);
-        move_all(&mut self.devices, &mut room.devices);
+        self.tags.take_room(&mut room.tags);
+        self.devices.take_room(&mut room.devices);
     }
 
     /// How much there has to be in a [`Room`] for `usage`.
     pub(crate) fn wanted(&self, usage: &Usage) -> Wanted {
         Wanted {
-            tags: self.tags.len() + 1,
-            devices: usage.device.map_or(0, |_| self.devices.len() + 1),
+            tags: self.tags.wanted(),
+            devices: usage.device.map_or(0, |_| self.devices.wanted()),
         }
     }
 
     /// Adds a user, before the unit is told to use the domain. There is [room](Self::has_room).
     pub(crate) fn join(&mut self, usage: &Usage) {
-        match self.tags.iter_mut().find(|(tag, _)| *tag == usage.tag) {
+        match self.tags.find_mut(|(tag, _)| *tag == usage.tag) {
             Some((_, count)) => *count += 1,
-            None => {
-                let _ = self.tags.push_within_capacity((usage.tag, 1));
-            }
+            None => self.tags.push((usage.tag, 1)),
         }
         if let Some(device) = usage.device {
-            let _ = self.devices.push_within_capacity(device);
+            self.devices.push(device);
         }
     }
 
     /// Removes a user, after the unit was told to use something else.
     pub(crate) fn leave(&mut self, usage: &Usage) {
         if let Some(device) = usage.device {
-            if let Some(i) = self.devices.iter().position(|there| *there == device) {
-                let _ = self.devices.remove(i);
-            }
+            self.devices.remove(|there| *there == device);
         }
-        if let Some(i) = self.tags.iter().position(|(tag, _)| *tag == usage.tag) {
-            self.tags[i].1 -= 1;
-            if self.tags[i].1 == 0 {
-                let _ = self.tags.remove(i);
+        if let Some((_, count)) = self.tags.find_mut(|(tag, _)| *tag == usage.tag) {
+            *count -= 1;
+            if *count == 0 {
+                self.tags.remove(|(tag, _)| *tag == usage.tag);
             }
         }
     }
@@ -226,8 +224,8 @@ impl Users {
         };
 
         // Most domains are one device's, which caches nothing itself.
-        match (&self.tags[..], &self.devices[..]) {
-            (&[(tag, _)], []) if tag.is_of(pasid) => {
+        match self.tags.only() {
+            Some(&(tag, _)) if tag.is_of(pasid) && self.devices.is_empty() => {
                 unit.invalidate(&[self.descriptor(tag, &change)])
             }
             _ => self.issue(&mut Batch::<_, FEW>::new(unit), &[change]),
@@ -301,18 +299,6 @@ impl Users {
     }
 }
 
-/// Moves all into a vector with more room, if it has that.
-fn move_all<T: Copy>(from: &mut KVec<T>, to: &mut KVec<T>) {
-    if to.capacity() <= from.len() {
-        return;
-    }
-    for one in from.iter() {
-        // Can't fail: there is room.
-        let _ = to.push_within_capacity(*one);
-    }
-    core::mem::swap(from, to);
-}
-
 /// How many there is to be room for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
@@ -358,7 +344,7 @@ const FEW: usize = 4;
 
 /// The same where there may be many: as much as a function of the kernel can have on its stack, of
 /// which `CONFIG_FRAME_WARN` has the limit.
-const MANY: usize = 48;
+const MANY: usize = 42;
 
 /// Descriptors that are carried out `N` at a time.
 pub(crate) struct Batch<'a, U: Invalidate, const N: usize = FEW> {

@@ -72,7 +72,8 @@ impl<M: Machine> Targets<M> {
     }
 
     fn users_with_room(&self, usage: &Usage) -> Result<SpinLockIrqGuard<'_, Users>> {
-        let mut room = Room::new();
+        // Rarely needed, and even nothing of it is not for nothing.
+        let mut room: Option<Room> = None;
 
         loop {
             let mut users = self.users.lock();
@@ -81,12 +82,12 @@ impl<M: Machine> Targets<M> {
                 return Ok(users);
             }
             let wanted = users.wanted(usage);
-            if room.holds(wanted) {
-                users.take_room(&mut room);
+            if let Some(room) = room.as_mut().filter(|room| room.holds(wanted)) {
+                users.take_room(room);
                 return Ok(users);
             }
             drop(users);
-            room.grow(wanted)?;
+            room.get_or_insert_with(Room::new).grow(wanted)?;
         }
     }
 

@@ -133,7 +133,7 @@ mod cases {
         let of_device = change(Some(2), None, Some(PAGE));
 
         // Three tags each.
-        for (changes, waits) in [(16, 1), (17, 2)] {
+        for (changes, waits) in [(MANY / 3, 1), (MANY / 3 + 1, 2)] {
             let of_all = KVec::from_elem(change(None, None, Some(PAGE)), changes, GFP_KERNEL)?;
             let users = users_without_devices()?;
             let log = Log(Shared::new(KVec::new()));

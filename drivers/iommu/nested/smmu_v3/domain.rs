@@ -237,6 +237,21 @@ impl Domain {
         ))
     }
 
+    /// Unmaps, and cleans what was mapped from the CPU caches. Not inlined: without that, unmapping
+    /// needs no stack.
+    #[inline(never)]
+    fn unmap_maintained(&self, req: &UnmapRequest, gather: &mut Gather<'_>) -> usize {
+        let mut total = 0;
+
+        while total < req.size() {
+            match self.unmap_run(req, total, gather) {
+                0 => break,
+                unmapped => total += unmapped,
+            }
+        }
+        total
+    }
+
     /// Unmaps up to [`MAINTAIN_RUN`] pages or blocks of one size, `offset` bytes into `req`, and
     /// cleans them. They must not be reachable any more when they are, so this invalidates at once
     /// instead of collecting. Returns the number of bytes, 0 if nothing is mapped there.
@@ -302,19 +317,10 @@ impl Mapped for Domain {
     }
 
     fn unmap(&self, req: &UnmapRequest, gather: &mut Gather<'_>) -> usize {
-        if !self.maintain {
-            return self.table.unmap(req, gather);
+        match self.maintain {
+            false => self.table.unmap(req, gather),
+            true => self.unmap_maintained(req, gather),
         }
-
-        let mut total = 0;
-
-        while total < req.size() {
-            match self.unmap_run(req, total, gather) {
-                0 => break,
-                unmapped => total += unmapped,
-            }
-        }
-        total
     }
 
     fn iova_to_phys(&self, iova: usize) -> PhysAddr {

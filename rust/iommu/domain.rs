@@ -529,8 +529,8 @@ impl<D: Driver> PagingDomain<D> {
     }
 
     extern "C" fn free(raw: *mut bindings::iommu_domain) {
-        // SAFETY: See above; the reference is the one that `into_raw()` has taken for the core, which
-        // does not use it any more.
+        // SAFETY: See above; the reference is the one that `into_raw()` has taken for the core,
+        // which does not use it any more.
         drop(ManuallyDrop::into_inner(unsafe { Self::shared(raw) }));
     }
 }

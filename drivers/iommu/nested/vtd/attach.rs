@@ -89,7 +89,8 @@ impl<M: Machine> Attachment<M> {
 /// change without an interruption.
 struct Attached<M: Machine> {
     to: Attachment<M>,
-    /// That translations are cached by: the domain's, [`Self::own`], or that of untranslated traffic.
+    /// What translations are cached by: the domain's DID, [`Self::own`], or that of untranslated
+    /// traffic.
     did: u16,
     own: Option<Arc<OwnedDid<M>>>,
 }

@@ -206,6 +206,7 @@ pub trait Driver: Sized + 'static {
     ///
     /// - [`EINVAL`]: device and domain don't go together.
     /// - [`EBUSY`]: not while PASIDs are attached.
+    /// - [`ENOSPC`]: no free hardware ID.
     /// - [`ENOMEM`]
     fn attach(ep: &Endpoint<Self>, target: Target<'_, Self>) -> Result;
 

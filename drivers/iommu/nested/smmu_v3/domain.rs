@@ -237,8 +237,8 @@ impl Domain {
         ))
     }
 
-    /// Unmaps, and cleans what was mapped from the CPU caches. Not inlined: without that, unmapping
-    /// needs no stack.
+    /// Unmaps, and cleans what was mapped from the CPU caches. Not inlined, so that unmapping in
+    /// other domains needs no stack.
     #[inline(never)]
     fn unmap_maintained(&self, req: &UnmapRequest, gather: &mut Gather<'_>) -> usize {
         let mut total = 0;

@@ -239,7 +239,7 @@ impl Users {
     ///
     /// Those of `unit`, the first; the rest is invalidated even so.
     pub(crate) fn invalidate_all(&self, unit: &impl Invalidate, changes: &[Change]) -> Result {
-        self.issue(&mut Batch::<_, MANY>::new(unit), changes)
+        self.issue(&mut Batch::<_, RUN_MAX>::new(unit), changes)
     }
 
     /// What invalidates `change` in what has the tag.
@@ -341,10 +341,6 @@ impl Room {
 /// The descriptors that are carried out at a time where there rarely are more: all of them are
 /// initialised, on the stack.
 const FEW: usize = 4;
-
-/// The same where there may be many: as much as a function of the kernel can have on its stack, of
-/// which `CONFIG_FRAME_WARN` has the limit.
-const MANY: usize = 42;
 
 /// Descriptors that are carried out `N` at a time.
 pub(crate) struct Batch<'a, U: Invalidate, const N: usize = FEW> {

@@ -289,8 +289,8 @@ impl<P: Page> Queue<P> {
     fn store(&self, pos: u64, descriptor: &Descriptor) {
         let first = RING.index(pos) * WORDS;
 
-        for (i, word) in descriptor.words().iter().enumerate() {
-            self.ring.put(first + i, *word);
+        for (i, word) in descriptor.words().into_iter().enumerate() {
+            self.ring.put(first + i, word);
         }
     }
 

@@ -72,7 +72,7 @@ impl<M: Machine> Targets<M> {
     }
 
     fn users_with_room(&self, usage: &Usage) -> Result<SpinLockIrqGuard<'_, Users>> {
-        // Rarely needed, and even nothing of it is not for nothing.
+        // Rarely needed, and to drop empty vectors is a call of the allocator for each.
         let mut room: Option<Room> = None;
 
         loop {

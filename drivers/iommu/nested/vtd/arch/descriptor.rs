@@ -14,10 +14,11 @@ use crate::common::field::{
     Field, //
 };
 
-/// One descriptor: four words, laid out as the invalidation queue wants them.
+/// One descriptor: its lower two words, laid out as the invalidation queue wants them. The upper two
+/// are zero in all that the driver sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
-pub(crate) struct Descriptor([u64; 4]);
+pub(crate) struct Descriptor([u64; 2]);
 
 /// What a descriptor is. Bits 11:9 of the type are zero in all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,12 +136,12 @@ pub(crate) enum Response {
 impl Descriptor {
     /// The descriptor's words, for the queue.
     #[inline]
-    pub(crate) const fn words(&self) -> &[u64; 4] {
-        &self.0
+    pub(crate) const fn words(&self) -> [u64; 4] {
+        [self.0[0], self.0[1], 0, 0]
     }
 
     const fn new(kind: Type) -> Self {
-        Self([TYPE.prep(kind as u64), 0, 0, 0])
+        Self([TYPE.prep(kind as u64), 0])
     }
 
     const fn with(mut self, field: Field, value: u64) -> Self {

@@ -116,6 +116,18 @@ mod cases {
         Ok(())
     }
 
+    /// With the numbers from 1 to `last`.
+    fn up_to(last: u32) -> Result<Few<u32>> {
+        let mut few = Few::new();
+
+        for value in 1..=last {
+            make_room(&mut few)?;
+            few.push(value);
+            assert_eq!(sum(&few), (value as usize, (1..=value).sum()));
+        }
+        Ok(few)
+    }
+
     fn sum(few: &Few<u32>) -> (usize, u32) {
         (few.iter().count(), few.iter().sum())
     }
@@ -135,13 +147,8 @@ mod cases {
 
     #[test]
     fn grows_and_shrinks() -> Result {
-        let mut few = Few::new();
+        let mut few = up_to(5)?;
 
-        for value in 1..=5 {
-            make_room(&mut few)?;
-            few.push(value);
-            assert_eq!(sum(&few), (value as usize, (1..=value).sum()));
-        }
         assert!(few.only().is_none());
         for value in 1..=5 {
             *few.find_mut(|there| *there == value).ok_or(ENOENT)? += 10;
@@ -165,12 +172,8 @@ mod cases {
 
     #[test]
     fn too_little_room_is_not_taken() -> Result {
-        let mut few = Few::new();
+        let mut few = up_to(3)?;
 
-        for value in 1..=3 {
-            make_room(&mut few)?;
-            few.push(value);
-        }
         few.take_room(&mut KVec::with_capacity(1, GFP_KERNEL)?);
         assert_eq!(sum(&few), (3, 6));
         Ok(())

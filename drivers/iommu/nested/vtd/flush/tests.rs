@@ -133,7 +133,7 @@ mod cases {
         let of_device = change(Some(2), None, Some(PAGE));
 
         // Three tags each.
-        for (changes, waits) in [(MANY / 3, 1), (MANY / 3 + 1, 2)] {
+        for (changes, waits) in [(RUN_MAX / 3, 1), (RUN_MAX / 3 + 1, 2)] {
             let of_all = KVec::from_elem(change(None, None, Some(PAGE)), changes, GFP_KERNEL)?;
             let users = users_without_devices()?;
             let log = Log(Shared::new(KVec::new()));
@@ -141,7 +141,7 @@ mod cases {
             users.invalidate_all(&log, &of_all)?;
             assert_eq!(log.0.borrow_mut().len(), waits);
         }
-        for (changes, waits) in [(MANY, 1), (MANY + 1, 2)] {
+        for (changes, waits) in [(RUN_MAX, 1), (RUN_MAX + 1, 2)] {
             let of_device = KVec::from_elem(of_device, changes, GFP_KERNEL)?;
 
             assert_eq!(calls(&of_device)?.len(), waits);

@@ -25,7 +25,7 @@ mod cases {
 
     #[test]
     fn context_cache() {
-        let words = |d: Descriptor| *d.words();
+        let words = |d: Descriptor| d.words();
 
         assert_eq!(words(Descriptor::context_cache_global()), [0x11, 0, 0, 0]);
         assert_eq!(
@@ -40,7 +40,7 @@ mod cases {
 
     #[test]
     fn pasid_cache() {
-        let words = |d: Descriptor| *d.words();
+        let words = |d: Descriptor| d.words();
 
         assert_eq!(words(Descriptor::pasid_cache_global()), [0x37, 0, 0, 0]);
         assert_eq!(
@@ -55,7 +55,7 @@ mod cases {
 
     #[test]
     fn iotlb() {
-        let words = |d: Descriptor| *d.words();
+        let words = |d: Descriptor| d.words();
         let none = Drain::default();
 
         assert_eq!(words(Descriptor::iotlb_global(none)), [0x12, 0, 0, 0]);
@@ -88,7 +88,7 @@ mod cases {
 
     #[test]
     fn pasid_iotlb() {
-        let words = |d: Descriptor| *d.words();
+        let words = |d: Descriptor| d.words();
 
         assert_eq!(
             words(Descriptor::pasid_iotlb_pasid(0xabcd, 0xf_edcb)),
@@ -107,7 +107,7 @@ mod cases {
 
     #[test]
     fn device_tlb() {
-        let words = |d: Descriptor| *d.words();
+        let words = |d: Descriptor| d.words();
 
         // PFSID[15:4], SID, MIP, PFSID[3:0].
         assert_eq!(
@@ -130,7 +130,7 @@ mod cases {
 
     #[test]
     fn pasid_device_tlb() {
-        let words = |d: Descriptor| *d.words();
+        let words = |d: Descriptor| d.words();
 
         // PFSID[15:4], PASID, SID, PFSID[3:0], MIP.
         assert_eq!(
@@ -157,7 +157,7 @@ mod cases {
 
     #[test]
     fn wait() {
-        let words = |d: Descriptor| *d.words();
+        let words = |d: Descriptor| d.words();
 
         assert_eq!(
             words(Descriptor::wait(0x12_3456_7894, 0xdead_beef)),
@@ -172,7 +172,7 @@ mod cases {
 
     #[test]
     fn page_group_response() {
-        let words = |d: Descriptor| *d.words();
+        let words = |d: Descriptor| d.words();
 
         assert_eq!(
             words(Descriptor::page_group_response(
@@ -218,7 +218,7 @@ mod cases {
                 "PASID-cache invalidation",
             ),
             (Descriptor::fence(), 5, "invalidation wait"),
-            (Descriptor([0x0e00, 0, 0, 0]), 0x70, "unknown descriptor"),
+            (Descriptor([0x0e00, 0]), 0x70, "unknown descriptor"),
         ] {
             assert_eq!(descriptor.kind(), kind);
             assert_eq!(name(kind), expected);

@@ -14,8 +14,8 @@ use crate::common::field::{
     Field, //
 };
 
-/// One descriptor: its lower two words, laid out as the invalidation queue wants them. The upper two
-/// are zero in all that the driver sends.
+/// One descriptor: its lower two words, laid out as the invalidation queue wants them. The upper
+/// two are zero in all that the driver sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Descriptor([u64; 2]);

@@ -7,8 +7,7 @@
 //! - `common`: logic that belongs to no vendor and touches no hardware;
 //! - `backend`: what hardware offers to the front ends;
 //! - `frontend`: interfaces to user space;
-//! - `smmu_v3`: Arm SMMUv3, on arm64;
-//! - `vtd`: Intel VT-d, on x86_64;
+//! - `smmu_v3`, `vtd`: back ends, one for each architecture;
 //! - `sync`: the atomics, of which the host crate has its own;
 //! - `trace`, `debugfs`, `params`, `ratelimit`: small things that all of them use.
 
@@ -34,6 +33,7 @@ mod smmu_v3;
 mod sync;
 mod trace;
 #[cfg(CONFIG_X86_64)]
+#[cfg_attr(not(CONFIG_IOMMU_NESTED_VFIO), allow(dead_code))]
 mod vtd;
 
 use kernel::{
@@ -42,33 +42,27 @@ use kernel::{
 };
 
 #[cfg(CONFIG_ARM64)]
-use smmu_v3::{
-    drivers::Drivers,
-    SmmuV3 as Hardware, //
-};
+use smmu_v3 as back_end;
 #[cfg(CONFIG_X86_64)]
-use vtd::{
-    drivers::Drivers,
-    Vtd as Hardware, //
-};
+use vtd as back_end;
 
 #[pin_data]
 struct Nested {
     #[pin]
-    _drivers: Drivers,
+    _drivers: back_end::Drivers,
     _containers: Containers,
 }
 
 /// The driver of VFIO's containers.
 #[cfg(CONFIG_IOMMU_NESTED_VFIO)]
-type Containers = vfio::Registration<frontend::vfio::container::Container<Hardware>>;
+type Containers = vfio::Registration<frontend::vfio::container::Container<back_end::Hardware>>;
 #[cfg(not(CONFIG_IOMMU_NESTED_VFIO))]
 type Containers = ();
 
 impl InPlaceModule for Nested {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _drivers <- Drivers::new(module),
+            _drivers <- back_end::Drivers::new(module),
             _containers: register_containers()?,
         })
     }

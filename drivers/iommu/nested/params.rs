@@ -2,6 +2,7 @@
 
 //! Module parameters.
 
+#[cfg(any(CONFIG_ARM64, CONFIG_IOMMU_NESTED_VFIO))]
 use crate::iommu::bindings;
 
 /// What to do about a guest's device that could get around the CPU caches, where neither the IOMMU

@@ -27,7 +27,7 @@ pub(crate) mod cmdq;
 mod debugfs;
 pub(crate) mod device;
 pub(crate) mod domain;
-pub(crate) mod drivers;
+mod drivers;
 pub(crate) mod evtq;
 pub(crate) mod gerror;
 pub(crate) mod irq;
@@ -45,5 +45,10 @@ pub(crate) mod strtab;
 pub(crate) mod tlb;
 pub(crate) mod uapi;
 
+pub(crate) use self::drivers::Drivers;
+
 /// The driver, as a type.
 pub(crate) enum SmmuV3 {}
+
+/// What every back end calls its driver.
+pub(crate) type Hardware = SmmuV3;

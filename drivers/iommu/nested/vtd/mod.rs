@@ -36,7 +36,7 @@ pub(crate) mod attach;
 pub(crate) mod bringup;
 mod debugfs;
 pub(crate) mod domain;
-pub(crate) mod drivers;
+mod drivers;
 pub(crate) mod engine;
 mod faults;
 mod firmware;
@@ -63,5 +63,10 @@ pub(crate) mod targets;
 pub(crate) mod uapi;
 pub(crate) mod unit;
 
+pub(crate) use self::drivers::Drivers;
+
 /// The driver, as a type.
 pub(crate) enum Vtd {}
+
+/// What every back end calls its driver.
+pub(crate) type Hardware = Vtd;

@@ -13,20 +13,17 @@ kdir=$build/$variant/linux
 config=$kdir/include/config/auto.conf
 output=$build/$variant/iommu_nested.ko
 
-# What the driver depends on and selects for ARCH, out of its own Kconfig: out of
-# tree nothing can select, so the kernel must already have it. Alternatives are in
-# parentheses, one for each architecture.
+# What the driver depends on and selects for ARCH, out of its own Kconfig and that of its
+# back end: out of tree nothing can select, so the kernel must already have it.
 needed_symbols() {
 	awk -v arch="${ARCH^^}" '
-		/^config / { ours = $2 == "IOMMU_NESTED" }
-		!ours || ($1 != "depends" && $1 != "select") { next }
-		/ if / && $NF != arch { next }
-		/\|\|/ { $0 = match($0, "[(]" arch " [^)]*[)]") ? substr($0, RSTART, RLENGTH) : "" }
-		{
-			sub(/ if .*/, "")
-			gsub(/depends on|select|&&|[()]/, " ")
-			for (i = 1; i <= NF; i++) print "CONFIG_" $i
-		}' "$root/drivers/iommu/nested/Kconfig"
+		/^if / { other = $2 != arch }
+		/^config / { optional = $2 == "IOMMU_NESTED_VFIO" }
+		!other && (/^if / || !optional && /^\t(depends on|select) /) {
+			for (i = 1; i <= NF; i++)
+				if ($i ~ /^[A-Z]/ && $i !~ /^IOMMU_NESTED/) print "CONFIG_" $i
+		}
+		/^endif/ { other = 0 }' "$root"/drivers/iommu/nested/{,*/}Kconfig
 }
 
 check_kdir() {

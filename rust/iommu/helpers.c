@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/acpi.h>
-#include <linux/acpi_iort.h>
 #include <linux/bitfield.h>
 #include <linux/cacheflush.h>
 #include <linux/cpufeature.h>
@@ -11,9 +10,6 @@
 #include <linux/pci.h>
 #include <linux/pci-ats.h>
 #include <linux/sched/signal.h>
-#ifdef CONFIG_X86_64
-#include <asm/cpu_device_id.h>
-#endif
 
 #include "helpers.h"
 
@@ -85,41 +81,6 @@ void rust_helper_acpi_put_table(const void *table)
 #ifdef CONFIG_ACPI
 	acpi_put_table((struct acpi_table_header *)table);
 #endif
-}
-
-int rust_helper_iort_smmu_v3(struct device *dev, u32 *model, u32 *flags)
-{
-#ifdef CONFIG_ACPI_IORT
-	struct acpi_iort_node **node = dev_get_platdata(dev);
-	struct acpi_iort_smmu_v3 *smmu;
-
-	if (dev->of_node || !node)
-		return -ENODEV;
-	smmu = (struct acpi_iort_smmu_v3 *)(*node)->node_data;
-	*model = smmu->model;
-	*flags = smmu->flags;
-	return 0;
-#else
-	return -ENODEV;
-#endif
-}
-
-void rust_helper_iort_visit_rmr_sids(struct device *dev, iort_rmr_sid_fn fn,
-				     void *arg)
-{
-	struct iommu_resv_region *region;
-	LIST_HEAD(regions);
-	u32 i;
-
-	iort_get_rmr_sids(dev_fwnode(dev), &regions);
-	list_for_each_entry(region, &regions, list) {
-		struct iommu_iort_rmr_data *rmr =
-			container_of(region, struct iommu_iort_rmr_data, rr);
-
-		for (i = 0; i < rmr->num_sids; i++)
-			fn(rmr->sids[i], arg);
-	}
-	iort_put_rmr_sids(dev_fwnode(dev), &regions);
 }
 
 const struct iommu_ops *rust_helper_dev_iommu_ops(struct device *dev)
@@ -275,11 +236,6 @@ void rust_helper_phys_clean_inval_poc(phys_addr_t phys, size_t size)
 void rust_helper_clean_inval_poc(void *start, size_t size)
 {
 	clean_inval_poc(start, size);
-}
-
-bool rust_helper_cpu_is_sapphire_rapids(void)
-{
-	return boot_cpu_data.x86_vfm == INTEL_SAPPHIRERAPIDS_X;
 }
 #endif
 

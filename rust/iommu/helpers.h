@@ -27,23 +27,11 @@ bool rust_helper_of_dma_is_coherent(struct device *dev);
 bool rust_helper_acpi_in_use(void);
 
 /*
- * The first ACPI table of @signature and its length in bytes, or NULL. To be
- * given back with rust_helper_acpi_put_table().
+ * The first ACPI table of @signature, of 4 characters without a NUL, and its
+ * length in bytes, or NULL. To be given back with rust_helper_acpi_put_table().
  */
 const void *rust_helper_acpi_get_table(const char *signature, u32 *length);
 void rust_helper_acpi_put_table(const void *table);
-
-/*
- * The model and the flags of the SMMUv3 node in ACPI's IORT that @dev was made
- * from; -ENODEV if it was not.
- */
-int rust_helper_iort_smmu_v3(struct device *dev, u32 *model, u32 *flags);
-
-typedef void (*iort_rmr_sid_fn)(u32 sid, void *arg);
-
-/* Calls @fn for each StreamID in IORT's RMR nodes that name the SMMU @dev. */
-void rust_helper_iort_visit_rmr_sids(struct device *dev, iort_rmr_sid_fn fn,
-				     void *arg);
 
 /* A PASID from @min to @max that nobody else was given this way, or an error. */
 int rust_helper_pasid_alloc(u32 min, u32 max);
@@ -113,10 +101,5 @@ void rust_helper_clean_inval_poc(void *start, size_t size);
 
 void rust_helper_delayed_work_init(struct delayed_work *work, work_func_t fn);
 void rust_helper_delayed_work_queue(struct delayed_work *work, u32 delay_ms);
-
-#ifdef CONFIG_X86_64
-/* Whether the CPU, of which an IOMMU is part, is of this model. */
-bool rust_helper_cpu_is_sapphire_rapids(void);
-#endif
 
 #endif

@@ -18,6 +18,9 @@
 //! - `pgtable`, [`Gather`], [`FwSpec`], [`ResvList`], [`PciEndpoint`], [`UserData`] and
 //!   [`cache`] are the libraries around them.
 //!
+//! None of this knows a vendor. What only the driver of one vendor's IOMMUs needs is in a directory
+//! of the name that the driver's has, with its own helpers in C.
+//!
 //! C headers: [`include/linux/iommu.h`](srctree/include/linux/iommu.h),
 //! [`include/linux/iommufd.h`](srctree/include/linux/iommufd.h),
 //! [`include/linux/io-pgtable.h`](srctree/include/linux/io-pgtable.h)
@@ -68,6 +71,8 @@ pub mod pgtable;
 pub(crate) mod plain;
 mod power;
 mod resv;
+#[cfg(CONFIG_ARM64)]
+pub mod smmu_v3;
 mod spare;
 pub(crate) mod static_mutex;
 mod table;
@@ -75,6 +80,8 @@ pub(crate) mod trace;
 mod unit_device;
 mod user;
 pub mod viommu;
+#[cfg(CONFIG_X86_64)]
+pub mod vtd;
 
 pub(crate) use self::domain::impl_has_domain;
 pub use self::{

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Arm long-descriptor page tables of either stage, with TLB callbacks.
+//! Page tables of the library io-pgtable: its formats `ARM_64_LPAE_S1` and `ARM_64_LPAE_S2`, one
+//! for each stage, with TLB callbacks.
 //!
 //! C header: [`include/linux/io-pgtable.h`](srctree/include/linux/io-pgtable.h)
 

@@ -113,7 +113,7 @@ impl<'a> ResvList<'a> {
         Ok(())
     }
 
-    /// Adds what firmware says is reserved for this device: DT `iommu-addresses`, ACPI IORT RMRs.
+    /// Adds what firmware, a device tree or ACPI, says is reserved for this device.
     pub fn add_firmware(&mut self) {
         // SAFETY: Both pointers are valid by the type's invariants.
         unsafe {

@@ -23,7 +23,7 @@ pub struct Leaf {
     pub size: usize,
 }
 
-/// The shape of a table (Arm ARM, D8.2).
+/// The shape of a table (DDI 0487, D8.2).
 pub(super) struct Walk {
     root: PhysAddr,
     ias: u32,

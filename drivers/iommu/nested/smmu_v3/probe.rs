@@ -17,9 +17,9 @@ use super::{
 use crate::{
     debugfs::Files,
     iommu::{
-        firmware::{
+        firmware::of_dma_is_coherent,
+        smmu_v3::{
             for_each_rmr_sid,
-            of_dma_is_coherent,
             IortSmmuV3, //
         },
         Instance,

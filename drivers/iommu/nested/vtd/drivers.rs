@@ -3,7 +3,10 @@
 //! The driver of remapping units, and the devices that stand for them.
 
 use super::{
-    arch::dmar::Dmar,
+    arch::dmar::{
+        Dmar,
+        SIGNATURE, //
+    },
     probe::{
         RemappingUnit,
         UNIT_NAME, //
@@ -41,7 +44,7 @@ impl Drivers {
 /// Makes a device for each unit that firmware tells of.
 fn find() -> Result<KVec<UnitDevice>> {
     let mut units = KVec::new();
-    let Some(table) = AcpiTable::dmar() else {
+    let Some(table) = AcpiTable::get(&SIGNATURE) else {
         pr_info!("no remapping units: firmware has no DMAR table\n");
         return Ok(units);
     };

@@ -8,7 +8,8 @@
 use super::arch::dmar::{
     Dmar,
     Hop,
-    Structure, //
+    Structure,
+    SIGNATURE, //
 };
 use crate::iommu::{
     firmware::AcpiTable,
@@ -54,7 +55,7 @@ impl Location {
 /// - [`ENODEV`]: there is none, or it is not to be believed.
 /// - Those of `f`.
 pub(super) fn with_dmar<R>(f: impl FnOnce(&Dmar<'_>) -> Result<R>) -> Result<R> {
-    let table = AcpiTable::dmar().ok_or(ENODEV)?;
+    let table = AcpiTable::get(&SIGNATURE).ok_or(ENODEV)?;
 
     f(&Dmar::parse(table.as_bytes()).map_err(|_| ENODEV)?)
 }

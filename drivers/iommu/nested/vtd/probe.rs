@@ -21,8 +21,8 @@ use crate::{
     debugfs::Files,
     iommu::{
         find_in_use,
-        firmware::is_sapphire_rapids,
         periodic::Periodic,
+        vtd::is_sapphire_rapids,
         Instance,
         PoweredOn,
         Registration, //

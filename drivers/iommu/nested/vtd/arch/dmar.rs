@@ -41,8 +41,9 @@ impl BadDmar {
     }
 }
 
-/// The header of all ACPI tables: the signature, the length and the revision are looked at.
-const SIGNATURE: [u8; 4] = *b"DMAR";
+/// The signature of the table, which it begins with.
+pub(crate) const SIGNATURE: [u8; 4] = *b"DMAR";
+/// What else is looked at in the header, which all ACPI tables have.
 const LENGTH: usize = 4;
 const REVISION: usize = 8;
 /// What follows: the width of the host's addresses and flags.

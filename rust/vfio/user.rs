@@ -258,7 +258,6 @@ plain! {
     vfio_info_cap_header,
     vfio_iova_range,
     vfio_nested_event,
-    vfio_nested_info_arm_smmuv3,
     vfio_nested_info_cap,
     vfio_nested_inv,
 }

@@ -85,4 +85,10 @@ const _: () = {
     assert!(
         size_of::<<SmmuV3 as Backend>::Event>() == size_of::<bindings::iommu_vevent_arm_smmuv3>()
     );
+    #[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+    assert!(
+        size_of::<<SmmuV3 as crate::frontend::vfio::Abi>::Info>()
+            == size_of::<bindings::vfio_nested_info_arm_smmuv3>()
+                - size_of::<bindings::vfio_info_cap_header>()
+    );
 };

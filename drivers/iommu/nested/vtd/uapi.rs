@@ -70,4 +70,10 @@ const _: () = {
         size_of::<<Vtd as Backend>::Command>()
             == size_of::<bindings::iommu_hwpt_vtd_s1_invalidate>()
     );
+    #[cfg(CONFIG_IOMMU_NESTED_VFIO)]
+    assert!(
+        size_of::<<Vtd as crate::frontend::vfio::Abi>::Info>()
+            == size_of::<bindings::vfio_nested_info_intel_vtd>()
+                - size_of::<bindings::vfio_info_cap_header>()
+    );
 };

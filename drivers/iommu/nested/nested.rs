@@ -7,7 +7,7 @@
 //! - `common`: logic that belongs to no vendor and touches no hardware;
 //! - `backend`: what hardware offers to the front ends;
 //! - `frontend`: interfaces to user space;
-//! - `smmu_v3`, `vtd`: back ends, one for each architecture;
+//! - `back_end`: the hardware that this architecture has;
 //! - `sync`: the atomics, of which the host crate has its own;
 //! - `trace`, `debugfs`, `params`, `ratelimit`: small things that all of them use.
 

@@ -78,12 +78,11 @@ impl<'a> UserArray<'a> {
     /// Copies as many elements as `out` has room for from index `first` on, each once, and returns
     /// them.
     ///
-    /// An element in user memory may be longer than `T` if the excess is zero, and shorter, when
-    /// the rest of `T` is zero.
+    /// An element in user memory may be longer than `T` if the excess is zero.
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: `first` and `out` go beyond the array.
+    /// - [`EINVAL`]: `first` and `out` go beyond the array, or an element is shorter than `T`.
     /// - [`E2BIG`]: an element is longer than `T` and the excess is not zero.
     /// - [`EFAULT`]: not readable.
     pub fn read<'o, T: FromBytes>(
@@ -91,10 +90,9 @@ impl<'a> UserArray<'a> {
         first: u32,
         out: &'o mut [MaybeUninit<T>],
     ) -> Result<&'o mut [T]> {
-        // CAST: `u32` to `usize` widens.
         let count = u32::try_from(out.len())?;
 
-        if count > self.len().saturating_sub(first) {
+        if count > self.len().saturating_sub(first) || self.0.entry_len < size_of::<T>() {
             return Err(EINVAL);
         }
         // SAFETY: `out` has room for `count` elements of the size given, any bytes are a `T`, and

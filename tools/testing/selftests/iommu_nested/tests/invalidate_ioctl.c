@@ -44,6 +44,19 @@ TEST_F(refusal, arguments)
 	EXPECT_EQ(-EINVAL, raw(vm, vm->host->s2, INV_SMMU, 16, 1, cmds, &done));
 }
 
+/* A half of a command is none. The C driver takes the other half for zero. */
+TEST_F(refusal, shorter_entries)
+{
+	struct smmu_cmd cmds[2] = { smmu_cmd(CMD_TLBI_NH_ALL) };
+	struct vm *vm = &self->vm;
+	__u32 done;
+
+	if (!nesting_promised())
+		SKIP(return, "another driver than ours");
+	EXPECT_EQ(-EINVAL, raw(vm, vm->viommu, INV_SMMU, 8, 1, cmds, &done));
+	EXPECT_EQ(0U, done);
+}
+
 /* A newer user's longer entries are fine as long as the rest is zero. */
 TEST_F(refusal, longer_entries)
 {

@@ -8,11 +8,7 @@
 
 use super::{
     arch::fault::Record,
-    hw::Registers,
-    regs::{
-        self,
-        Status, //
-    },
+    records,
     unit::Unit,
     Vtd, //
 };
@@ -171,31 +167,10 @@ impl Unit {
     /// Takes the faults out of their registers, and tells who has to know. May sleep.
     fn drain_faults(&self) {
         let _draining = self.members.draining.lock();
-        let regs = &self.regs;
-        let status = Status(regs.read32(regs::FSTS));
-        let records = self.features.fault_records;
 
-        if status.is_gone() {
-            return;
-        }
-        if status.pending() {
-            let mut index = status.first().min(records - 1);
-
-            for _ in 0..records {
-                let offset = self.features.fault_offset + index * regs::FRCD_SIZE;
-                let words = [regs.read64(offset), regs.read64(offset + 8)];
-                let Some(record) = Record::decode(words) else {
-                    break;
-                };
-
-                // The register is free again.
-                regs.write64(offset + 8, regs::FRCD_F);
-                self.report(&record, words);
-                index = if index + 1 == records { 0 } else { index + 1 };
-            }
-        }
-        if status.overflowed() {
-            regs.write32(regs::FSTS, Status::OVERFLOW);
+        if records::drain(&self.regs, &self.features, |record, words| {
+            self.report(record, words)
+        }) {
             self.faults.run(self.dev(), || {
                 dev_warn!(self.dev(), "more faults than the unit can record\n");
             });

@@ -6,8 +6,8 @@
 //! The driver's logic is generic over a unit's registers and memory ([`hw`]), so that it runs on
 //! [a model](model) of the hardware as well, from bottom to top:
 //!
-//! - [`bringup`], [`qi`], [`tables`], [`pasids`], [`requests`], and the [`engine`] that they are
-//!   parts of;
+//! - [`bringup`], [`qi`], [`tables`], [`pasids`], [`requests`], [`records`], and the [`engine`] that
+//!   they are parts of;
 //! - [`flush`] (what is cached, and how to invalidate it) and [`switch`] (from one translation to
 //!   another);
 //! - [`space`] (what the host translates by), [`guest`] (what a guest translates by) and their
@@ -53,6 +53,7 @@ mod pages;
 pub(crate) mod pasids;
 mod probe;
 pub(crate) mod qi;
+pub(crate) mod records;
 pub(crate) mod regs;
 pub(crate) mod requests;
 pub(crate) mod slot;

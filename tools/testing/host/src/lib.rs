@@ -32,6 +32,7 @@ mod nested {
         pub(crate) mod model;
         pub(crate) mod pasids;
         pub(crate) mod qi;
+        pub(crate) mod records;
         pub(crate) mod regs;
         pub(crate) mod requests;
         pub(crate) mod slot;

@@ -40,11 +40,13 @@ pub(crate) mod memory;
 pub(crate) mod queue;
 pub(crate) mod registers;
 pub(crate) mod requests;
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
 mod scenarios;
 pub(crate) mod shared;
 pub(crate) mod stage1;
 pub(crate) mod stage2;
 pub(crate) mod tables;
+#[cfg(any(test, CONFIG_KUNIT = "y"))]
 mod tests;
 pub(crate) mod walk;
 

@@ -52,6 +52,9 @@ pub(crate) trait Outside {
 
     /// Stores the word at an address (HPA), where it was read before.
     fn write(&self, address: u64, value: u64);
+
+    /// Sets `bits` of the word at an address (HPA), where it was read before, at once.
+    fn mark(&self, address: u64, bits: u64);
 }
 
 /// All pages.
@@ -80,7 +83,6 @@ impl Memory {
     }
 
     /// Lets the unit have other memory, too, where the model has none.
-    #[cfg(all(CONFIG_KUNIT = "y", CONFIG_X86_64))]
     pub(crate) fn lend(&self, outside: Arc<dyn Outside>) {
         *self.outside.borrow_mut() = Some(outside);
     }
@@ -176,6 +178,17 @@ impl Memory {
             }
             (None, Some(outside)) => outside.write(address, value),
             _ => self.gone.set(self.gone.get() + 1),
+        }
+    }
+    /// The unit's setting of bits of the word at an address (HPA), where it has read before.
+    pub(crate) fn mark(&self, address: u64, bits: u64) {
+        match (self.frame(address), &*self.outside.borrow()) {
+            (None, Some(outside)) => outside.mark(address, bits),
+            _ => {
+                if let Some(word) = self.read(address) {
+                    self.write(address, word | bits);
+                }
+            }
         }
     }
 }

@@ -105,7 +105,7 @@ impl Walk<'_> {
                 }
             }
             if word & marks != marks {
-                self.mark(entry, guest, table + offset, word | marks)?;
+                self.mark(entry, guest, table + offset, marks)?;
             }
 
             let span = Span::around(address, shift);
@@ -145,7 +145,7 @@ impl Walk<'_> {
     }
 
     /// Sets accessed and dirty bits. A guest's tables need the second stage's permission.
-    fn mark(&self, entry: &Entry, guest: u64, at: u64, word: u64) -> Result<(), Reason> {
+    fn mark(&self, entry: &Entry, guest: u64, at: u64, marks: u64) -> Result<(), Reason> {
         if entry.kind == Kind::Nested {
             self.second_stage(entry, guest, true)
                 .map_err(|reason| match reason {
@@ -154,7 +154,7 @@ impl Walk<'_> {
                 })?;
         }
         if self.real {
-            self.unit.memory().write(at, word);
+            self.unit.memory().mark(at, marks);
         }
         Ok(())
     }

@@ -87,7 +87,7 @@ impl Walk<'_> {
                 }
             }
             if self.real && word & marks != marks {
-                self.unit.memory().write(at, word | marks);
+                self.unit.memory().mark(at, marks);
             }
 
             let span = Span::around(address, shift);

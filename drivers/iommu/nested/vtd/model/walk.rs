@@ -436,7 +436,8 @@ impl<'a> Walk<'a> {
         Ok(answer)
     }
 
-    /// Caches what a walk found.
+    /// Caches what a walk found. An entry that does not permit an access is not one that is not
+    /// there: what else it permits goes on.
     fn keep(&self, entry: &Entry, request: &Request, answer: &Result<Answer, Reason>) {
         let (caches, by_source) = (&self.unit.caches, self.unit.config.by_source);
         let source = (request.rid, request.pasid);
@@ -454,6 +455,7 @@ impl<'a> Walk<'a> {
                 dirty: answer.dirty,
                 fault: None,
             },
+            Err(Reason::Read | Reason::Write | Reason::User) => return,
             Err(reason) if self.unit.config.caching_mode() => Translation {
                 source,
                 kind,

@@ -60,6 +60,13 @@ impl Outside for Unattached {
             word.store(value, Relaxed);
         }
     }
+
+    /// Nobody else writes to the table meanwhile.
+    fn mark(&self, address: u64, bits: u64) {
+        if let Some(word) = self.word(address) {
+            word.store(word.load(Relaxed) | bits, Relaxed);
+        }
+    }
 }
 
 /// A device on such a table.

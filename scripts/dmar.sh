@@ -28,6 +28,11 @@ truncated)
 unknown)
 	table='9, unit(ALL, UNIT)'
 	;;
+# A unit beside QEMU, and the devices that it translates for, with caches of their own.
+nests)
+	table='1, unit(0, UNIT_BESIDE, map { endpoint($_) } 4, 5, 6),
+		caches(map { endpoint($_) } 4, 5, 6)'
+	;;
 *) die "dmar.sh: unknown table $name" ;;
 esac
 
@@ -35,7 +40,7 @@ esac
 make_table() {
 	# shellcheck disable=SC2016 # Perl's own $
 	tools perl -e '
-		use constant { ALL => 1, UNIT => 0xfed90000 };
+		use constant { ALL => 1, UNIT => 0xfed90000, UNIT_BESIDE => 0xfeb00000 };
 		sub scope {
 			my ($type, @path) = @_;
 			pack("C C x4 (C x)*", $type, 6 + 2 * @path, @path)
@@ -51,6 +56,10 @@ make_table() {
 		sub reserved {
 			my ($first, $last, $scope) = @_;
 			pack("v v x4 Q< Q< a*", 1, 24 + length($scope), $first, $last, $scope)
+		}
+		sub caches {
+			my $scopes = join("", @_);
+			pack("v v C x v a*", 5, 8 + length($scopes), 0, 0, $scopes)
 		}
 		sub table {
 			my ($revision, @structures) = @_;

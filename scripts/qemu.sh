@@ -10,6 +10,9 @@
 # FIRMWARE=uefi the kernel gets ACPI instead of a device tree, the tables of TABLES=
 # (a cpio) before the machine's own. VTD= are properties of x86_64's intel-iommu
 # (scalable-mode=on: second stage only; with fsts=on,pasid-bits=20 first stage only).
+# UNIT=nested, separate or caching has a unit beside QEMU instead, such a one of
+# vtd-unit.sh's, and devices of its own; what it says, and "exit" with its exit code, is in
+# build/log/NAME.unit.
 # TRACE= is an event of QEMU's to be logged in build/log/NAME.trace.
 # The exit code is that of the suite.
 
@@ -23,6 +26,41 @@ mkdir -p "$log" "$results"
 belongs "$variant" || die "the machine $variant is not of ARCH=$ARCH"
 
 command_line="$machine_parameters nested.run=$suite"
+
+# function_beside SOCKET ADDR: what QEMU has to be told of it
+function_beside() {
+	printf '{"driver":"vfio-user-pci","addr":"%s","x-no-posted-writes":true,' "$2"
+	printf '"socket":{"type":"unix","path":"%s"}}' "$1"
+}
+
+# unit_beside MEGABYTES: starts it, and adds it to the machine.
+unit_beside() {
+	local ram=$results/$name.ram socket=$results/$name.socket slot functions=()
+	rm -f "$ram" "$socket".*
+	truncate -s "$1M" "$ram"
+	machine+=(
+		-object "memory-backend-file,id=ram,size=$1M,mem-path=$ram,share=on"
+		-machine memory-backend=ram
+		-device "$(function_beside "$socket.unit" 0x10)"
+	)
+	for slot in 4 5 6; do
+		functions+=("$(printf %x $((slot << 3)))=$socket.$slot")
+		machine+=(-device "$(function_beside "$socket.$slot" $slot)")
+	done
+	{
+		unit_status=0
+		tools timeout -k 5 "${LIMIT:-600}" "$build/vtd-unit/debug/vtd-unit" "$UNIT" \
+			"$ram" "$socket.unit" "${functions[@]}" || unit_status=$?
+		rm -f "$ram"
+		echo "exit $unit_status"
+	} >"$log/$name.unit" 2>&1 &
+	unit=$!
+	# The last of the sockets.
+	until [ -e "$socket.6" ]; do
+		sleep 0.1
+		kill -0 $unit 2>/dev/null || die "no unit: $(cat "$log/$name.unit")"
+	done
+}
 
 # shellcheck disable=SC2054 # the commas are QEMU's
 case $variant in
@@ -62,7 +100,9 @@ vm)
 	accel=(-accel tcg,thread=multi)
 	[ "${SMP:-1}" != 1 ] || [ "$suite" = shell ] ||
 		accel=(-accel tcg -icount "shift=$speed,sleep=off")
-	if [ "$ARCH" = x86_64 ]; then
+	if [ -n "${UNIT-}" ]; then
+		machine=(-M "$board" -vga none)
+	elif [ "$ARCH" = x86_64 ]; then
 		machine=(-M "$board" -vga none -device "intel-iommu,${VTD:-$second_stage}")
 	elif [ -n "${STAGE-}" ]; then
 		# The machine's own SMMU has both stages, whatever -global says.
@@ -73,6 +113,8 @@ vm)
 	fi
 	machine+=(
 		-cpu "$cpu" "${accel[@]}" -smp "${SMP:-1}" -m "${MEM:-512}"
+	)
+	[ -n "${UNIT-}" ] || machine+=(
 		-device "$edu,addr=4"
 		-device "$edu,addr=5"
 		-device "$edu,addr=6"
@@ -106,12 +148,14 @@ fi
 
 [ ! -t 1 ] || command_line+=" nested.tty=1"
 : >"$kernel_log"
+[ -z "${UNIT-}" ] || unit_beside "${MEM:-512}"
 # UEFI clears a screen before the first line that is ours.
 tools timeout -k 5 "${LIMIT:-600}" "$QEMU" "${machine[@]}" -monitor none \
 	-serial stdio -serial "file:$kernel_log" -append "$command_line $*" </dev/null |
 	sed -u -e 's/\r*$//' -e '/^UEFI firmware/d' -e 's/^\x1b.*\x1b\[[0-9;=]*[A-Za-z]//' |
 	tee "$output" | sed -u '/^nested: exit=/d' || true
 
+[ -z "${UNIT-}" ] || wait "$unit"
 status=$(sed -n 's/^nested: exit=//p' "$output" | tail -n 1)
 if [ -z "$status" ]; then
 	echo "the machine did not finish; the end of its kernel log:"

@@ -6,6 +6,7 @@
  * kselftest_harness.h keeps its lists per object file, hence one object file.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,7 @@
 #include "lib/pagemap.h"
 #include "lib/pci.h"
 #include "lib/vtd.h"
+#include "tests/first_stage.h"
 #include "tests/hwpt_guest.h"
 #include "tests/interrupt.h"
 #include "tests/vtd.h"
@@ -26,6 +28,10 @@
 #include "tests/msi.c"
 #include "tests/vtd_host.c"
 #include "tests/vtd_fault.c"
+#include "tests/vtd_nested.c"
+#include "tests/vtd_device.c"
+#include "tests/vtd_dirty.c"
+#include "tests/vtd_pri.c"
 #include "tests/pasid.c"
 #include "tests/lifetime.c"
 #include "tests/stress.c"

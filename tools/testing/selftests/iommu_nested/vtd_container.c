@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <linux/capability.h>
 
 #include "kselftest_harness.h"
@@ -16,12 +17,13 @@
 #include "lib/vtd.h"
 #include "tests/container_event.h"
 #include "tests/container_host.h"
+#include "tests/first_stage.h"
 #include "tests/interrupt.h"
 #include "tests/vtd.h"
 
 #include "tests/vfio_memory.c"
 #include "tests/vfio_type1.c"
-#include "tests/vtd_shadow.c"
+#include "tests/vtd_pgtbl.c"
 #include "tests/vtd_event.c"
 #include "tests/vtd_pasid.c"
 

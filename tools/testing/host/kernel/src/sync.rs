@@ -46,6 +46,13 @@ impl<T: ?Sized> Arc<T> {
     }
 }
 
+/// For programs of the host, which can have values of any type that implements a trait.
+impl<T: ?Sized> From<sync::Arc<T>> for Arc<T> {
+    fn from(value: sync::Arc<T>) -> Self {
+        Self(value)
+    }
+}
+
 impl<T: ?Sized> Clone for Arc<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <linux/bitfield.h>
 #include <linux/bits.h>
 #include <linux/io.h>
 #include <linux/pci_regs.h>
@@ -14,6 +15,8 @@
 #include "edu.h"
 #include "pci.h"
 
+#define EDU_VERSION		0x00
+#define EDU_VERSION_MINOR	GENMASK(23, 16)
 #define EDU_IRQ_RAISE		0x60
 #define EDU_IRQ_ACK		0x64
 #define EDU_DMA_SRC		0x80
@@ -22,6 +25,14 @@
 #define EDU_DMA_CMD		0x98
 #define EDU_DMA_RUN		BIT(0)
 #define EDU_DMA_TO_MEMORY	BIT(1)
+#define EDU_MODE		0xa0
+#define EDU_PAGE		0xa8
+#define EDU_ASK			0xb0
+#define EDU_ASK_GROUP		GENMASK(16, 8)
+#define EDU_ANSWER		0xb8
+#define EDU_ANSWER_VALID	BIT_ULL(31)
+#define EDU_ANSWER_GROUP	GENMASK_ULL(16, 8)
+#define EDU_ANSWER_CODE		GENMASK_ULL(3, 0)
 #define EDU_BUFFER		0x40000
 
 /* A transfer takes 100 ms of the machine's time; a loaded host stretches it. */
@@ -303,4 +314,30 @@ int edu_store(struct edu *edu, __u64 iova, __u32 offset, __u32 len)
 {
 	edu_store_start(edu, iova, offset, len);
 	return edu_wait(edu);
+}
+
+bool edu_extended(const struct edu *edu)
+{
+	return readl(edu->bar + EDU_VERSION) & EDU_VERSION_MINOR;
+}
+
+void edu_set_mode(struct edu *edu, __u32 mode)
+{
+	writeq(mode, edu->bar + EDU_MODE);
+}
+
+void edu_ask(struct edu *edu, __u64 iova, unsigned int group, __u32 what)
+{
+	writeq(iova, edu->bar + EDU_PAGE);
+	writeq(what | FIELD_PREP(EDU_ASK_GROUP, group), edu->bar + EDU_ASK);
+}
+
+int edu_answer(struct edu *edu, unsigned int *group)
+{
+	__u64 answer = readq(edu->bar + EDU_ANSWER);
+
+	if (!(answer & EDU_ANSWER_VALID))
+		return -ENOENT;
+	*group = FIELD_GET(EDU_ANSWER_GROUP, answer);
+	return FIELD_GET(EDU_ANSWER_CODE, answer);
 }

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #define EDU_VENDOR		0x1234
@@ -76,6 +77,30 @@ void edu_ack_irq(struct edu *edu);
 int edu_load(struct edu *edu, __u64 iova, __u32 offset, __u32 len);
 /** edu_store() - DMA from the buffer at @offset to memory; waits for the end */
 int edu_store(struct edu *edu, __u64 iova, __u32 offset, __u32 len);
+
+/**
+ * edu_extended() - whether it is one of those beside QEMU (tools/testing/vtd-unit)
+ *
+ * These have ATS, PRI and PASIDs of 20 bits; what follows needs one. QEMU's own is
+ * a conventional PCI function.
+ */
+bool edu_extended(const struct edu *edu);
+
+#define EDU_PASID(pasid)	((pasid) | BIT(31))
+/* By translations that the device asks for and keeps, not by the IOMMU's */
+#define EDU_OWN			BIT(30)
+
+/** edu_set_mode() - how it makes requests from now on; 0: as QEMU's does */
+void edu_set_mode(struct edu *edu, __u32 mode);
+
+#define EDU_ASK_READ		BIT(0)
+#define EDU_ASK_WRITE		BIT(1)
+#define EDU_ASK_LAST		BIT(2)
+
+/** edu_ask() - a page request of the group @group, of 9 bits; @what: EDU_ASK_* */
+void edu_ask(struct edu *edu, __u64 iova, unsigned int group, __u32 what);
+/** edu_answer() - the code of the oldest answer, -ENOENT if there is none left */
+int edu_answer(struct edu *edu, unsigned int *group);
 
 /** edu_store_start() - begin a store; edu_wait() ends it */
 void edu_store_start(struct edu *edu, __u64 iova, __u32 offset, __u32 len);

@@ -61,10 +61,10 @@ TEST_F(host, hw_info_capabilities)
 	EXPECT_EQ(dirty ? 0 : -EOPNOTSUPP,
 		  iommufd_hwpt_alloc(host->fd, host->edu[0].dev, host->ioas,
 				     IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt));
-	/* edu is a conventional PCI function: it has neither ATS nor PASID. */
-	EXPECT_TRUE(!!(cmd.out_capabilities &
-		       IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED));
-	EXPECT_EQ(0U, cmd.out_max_pasid_log2);
+	/* QEMU's edu is a conventional PCI function: it has neither ATS nor PASID. */
+	EXPECT_EQ(!edu_extended(&host->edu[0]),
+		  !!(cmd.out_capabilities & IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED));
+	EXPECT_EQ(edu_extended(&host->edu[0]), cmd.out_max_pasid_log2 != 0);
 }
 
 /* The MSI doorbell's window belongs to the host, whatever is attached. */

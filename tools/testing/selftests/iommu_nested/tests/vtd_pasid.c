@@ -174,6 +174,9 @@ TEST_F(vtd_pasid, not_for_a_device_without)
 		.pasid = 1,
 	};
 
+	ASSERT_EQ(0, edu_open_device(&self->host[0].edu[0]));
+	if (edu_extended(&self->host[0].edu[0]))
+		SKIP(return, "this device has PASIDs");
 	ASSERT_EQ(1, ALLOC(0, 1, 8));
 	EXPECT_EQ(-EOPNOTSUPP, vfio_bind_pgtbl(FD(0), &cmd));
 	cmd.flags = 0;
@@ -184,4 +187,201 @@ TEST_F(vtd_pasid, not_for_a_device_without)
 	EXPECT_EQ(-EINVAL,
 		  vfio_ioctl(FD(0), VFIO_NESTED_UNBIND_GUEST_PGTBL, &cmd));
 	EXPECT_EQ(0, FREE(0, 1));
+}
+
+/* Guests' tables by PASID: what the unit does with each of a device's PASIDs */
+FIXTURE(vtd_pasid_table)
+{
+	struct host host;
+	struct edu *edu;
+	__u64 *root;
+	bool software;
+};
+
+FIXTURE_SETUP(vtd_pasid_table)
+{
+	struct host *host = &self->host;
+
+	container_up_nth(_metadata, host, VFIO_TYPE1_NESTING_IOMMU, 0, 1);
+	if (_metadata->exit_code)
+		return;
+	self->edu = &host->edu[0];
+	if (!edu_extended(self->edu))
+		SKIP(return, "edu has no PASIDs here");
+	edu_set_mode(self->edu, 0);
+	self->software = shadowing(_metadata, host);
+	self->root = guest_alloc(&host->ram, GUEST_PAGE);
+	ASSERT_NE(NULL, self->root);
+	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
+}
+
+FIXTURE_TEARDOWN(vtd_pasid_table)
+{
+	host_down(&self->host);
+}
+
+static struct vfio_nested_bind_guest_pgtbl pasid_bind(struct host *host,
+						      const __u64 *root,
+						      __u32 pasid)
+{
+	struct vfio_nested_bind_guest_pgtbl cmd = fl_bind(host, root);
+
+	cmd.flags = 0;
+	cmd.pasid = pasid;
+	return cmd;
+}
+
+static int pasid_unbind(struct host *host, __u32 pasid)
+{
+	struct vfio_nested_bind_guest_pgtbl cmd = {
+		.argsz = sizeof(cmd),
+		.target = device_of(&host->edu[0]),
+		.pasid = pasid,
+	};
+
+	return vfio_ioctl(host->fd, VFIO_NESTED_UNBIND_GUEST_PGTBL, &cmd);
+}
+
+static unsigned long hits_by(struct __test_metadata *_metadata, struct host *host,
+			     __u32 mode, __u64 iova)
+{
+	unsigned long mask;
+
+	edu_set_mode(&host->edu[0], mode);
+	mask = hits(_metadata, host, &host->edu[0], iova);
+	edu_set_mode(&host->edu[0], 0);
+	return mask;
+}
+
+#define HITS_BY(mode, iova)	hits_by(_metadata, &self->host, mode, iova)
+
+static int pasid_flush(struct host *host, __u32 pasid, __u64 iova)
+{
+	struct vfio_nested_inv inv = {
+		.flags = VFIO_NESTED_INV_HAS_ARCHID,
+		.caches = VFIO_NESTED_INV_IOTLB,
+		.granularity = VFIO_NESTED_INV_GRANU_ADDR,
+		.archid = pasid,
+		.addr = iova,
+		.granule_size = GUEST_PAGE,
+		.granule_count = 1,
+	};
+	__u32 num = 1;
+
+	return vfio_invalidate(host->fd, &inv, &num);
+}
+
+TEST_F(vtd_pasid_table, bind)
+{
+	struct vfio_nested_bind_guest_pgtbl cmd;
+	struct host *host = &self->host;
+	int fd = host->fd;
+
+	ASSERT_EQ(1, vfio_pasid_alloc(fd, 1, 8));
+	EXPECT_EQ(NOWHERE, HITS_BY(EDU_PASID(1), IOVA));
+	cmd = pasid_bind(host, self->root, 1);
+	ASSERT_EQ(0, vfio_bind_pgtbl(fd, &cmd));
+	EXPECT_EQ(-EBUSY, vfio_bind_pgtbl(fd, &cmd));
+	EXPECT_EQ(PAGE_A, HITS_BY(EDU_PASID(1), IOVA));
+	EXPECT_EQ(NOWHERE, HITS_BY(EDU_PASID(2), IOVA));
+	/* The device's own traffic is by GPAs as before. */
+	EXPECT_EQ(PAGE_C, HITS_BY(0, GPA(PAGE_C)));
+	EXPECT_EQ(NOWHERE, HITS_BY(0, IOVA));
+
+	ENTRY(IOVA, 0) = GPA(PAGE_B) | FL_PAGE;
+	EXPECT_EQ(PAGE_A, HITS_BY(EDU_PASID(1), IOVA));
+	ASSERT_EQ(0, pasid_flush(host, 1, IOVA));
+	EXPECT_EQ(PAGE_B, HITS_BY(EDU_PASID(1), IOVA));
+
+	/* Memory goes, for PASIDs too. */
+	ASSERT_EQ(0, vfio_map(fd, host->page[0], GUEST_PAGE, FREE_GPA));
+	ENTRY(IOVA, 0) = FREE_GPA | FL_PAGE;
+	ASSERT_EQ(0, pasid_flush(host, 1, IOVA));
+	EXPECT_EQ(PAGE_A, HITS_BY(EDU_PASID(1), IOVA));
+	ASSERT_EQ(0, vfio_unmap(fd, FREE_GPA, GUEST_PAGE, NULL));
+	EXPECT_EQ(NOWHERE, HITS_BY(EDU_PASID(1), IOVA));
+
+	EXPECT_EQ(0, pasid_unbind(host, 1));
+	EXPECT_EQ(-ENOENT, pasid_unbind(host, 1));
+	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
+	EXPECT_EQ(NOWHERE, HITS_BY(EDU_PASID(1), IOVA));
+	EXPECT_EQ(NOWHERE, HITS_BY(EDU_PASID(1), GPA(PAGE_C)));
+}
+
+/* Each by itself: two PASIDs and the device, of which one is replaced */
+TEST_F(vtd_pasid_table, side_by_side)
+{
+	struct vfio_nested_bind_guest_pgtbl cmd;
+	__u64 *first = self->root;
+	struct host *host = &self->host;
+	int fd = host->fd;
+
+	ASSERT_EQ(1, vfio_pasid_alloc(fd, 1, 8));
+	ASSERT_EQ(2, vfio_pasid_alloc(fd, 1, 8));
+	self->root = guest_alloc(&host->ram, GUEST_PAGE);
+	ASSERT_NE(NULL, self->root);
+	ENTRY(IOVA, 0) = GPA(PAGE_B) | FL_PAGE;
+
+	cmd = pasid_bind(host, first, 1);
+	ASSERT_EQ(0, vfio_bind_pgtbl(fd, &cmd));
+	cmd = pasid_bind(host, self->root, 2);
+	ASSERT_EQ(0, vfio_bind_pgtbl(fd, &cmd));
+	cmd = fl_bind(host, first);
+	ASSERT_EQ(0, vfio_bind_pgtbl(fd, &cmd));
+	EXPECT_EQ(PAGE_A, HITS_BY(EDU_PASID(1), IOVA));
+	EXPECT_EQ(PAGE_B, HITS_BY(EDU_PASID(2), IOVA));
+	EXPECT_EQ(PAGE_A, HITS_BY(0, IOVA));
+
+	cmd = pasid_bind(host, self->root, 1);
+	cmd.flags |= VFIO_NESTED_PGTBL_REPLACE;
+	ASSERT_EQ(0, vfio_bind_pgtbl(fd, &cmd));
+	EXPECT_EQ(PAGE_B, HITS_BY(EDU_PASID(1), IOVA));
+	cmd.flags |= VFIO_NESTED_PGTBL_BLOCK;
+	cmd.base = 0;
+	cmd.input_bits = 0;
+	ASSERT_EQ(0, vfio_bind_pgtbl(fd, &cmd));
+	EXPECT_EQ(NOWHERE, HITS_BY(EDU_PASID(1), IOVA));
+	EXPECT_EQ(PAGE_B, HITS_BY(EDU_PASID(2), IOVA));
+
+	/* A PASID that is given back is nobody's. */
+	EXPECT_EQ(0, pasid_unbind(host, 2));
+	EXPECT_EQ(0, vfio_pasid_free(fd, 2));
+	EXPECT_EQ(NOWHERE, HITS_BY(EDU_PASID(2), IOVA));
+	cmd = pasid_bind(host, self->root, 2);
+	EXPECT_EQ(-ENOENT, vfio_bind_pgtbl(fd, &cmd));
+	EXPECT_EQ(0, vfio_unbind_pgtbl(fd, device_of(self->edu)));
+	EXPECT_EQ(PAGE_D, HITS_BY(0, GPA(PAGE_D)));
+}
+
+/* What a device has translated itself goes when the guest says so, or the host does. */
+TEST_F(vtd_pasid_table, own_translations)
+{
+	struct vfio_nested_inv inv = {
+		.flags = VFIO_NESTED_INV_HAS_DEVICE,
+		.caches = VFIO_NESTED_INV_DEV_IOTLB,
+		.granularity = VFIO_NESTED_INV_GRANU_ADDR,
+		.addr = IOVA,
+		.granule_size = GUEST_PAGE,
+		.granule_count = 1,
+	};
+	struct vfio_nested_bind_guest_pgtbl cmd;
+	struct host *host = &self->host;
+	__u32 num = 1;
+	unsigned int slot;
+	int found;
+
+	if (self->software)
+		SKIP(return, "the device is not told of a shadow");
+	cmd = fl_bind(host, self->root);
+	ASSERT_EQ(0, vfio_bind_pgtbl(host->fd, &cmd));
+	EXPECT_EQ(PAGE_A, HITS_BY(EDU_OWN, IOVA));
+	ENTRY(IOVA, 0) = GPA(PAGE_B) | FL_PAGE;
+	ASSERT_EQ(0, pasid_flush(host, 0, IOVA));
+	found = sscanf(self->edu->bdf, "%*x:00:%x.0", &slot);
+	ASSERT_EQ(1, found);
+	inv.device_id = slot << 3;
+	ASSERT_EQ(0, vfio_invalidate(host->fd, &inv, &num));
+	EXPECT_EQ(PAGE_B, HITS_BY(EDU_OWN, IOVA));
+	ASSERT_EQ(0, vfio_unmap(host->fd, GUEST_GPA, GUEST_SIZE, NULL));
+	EXPECT_EQ(NOWHERE, HITS_BY(EDU_OWN, IOVA));
 }

@@ -1,50 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Software nesting on VT-d: a guest's first-stage table, and its shadow that the
- * device uses. What does not depend on the format is tested with an SMMU.
+ * A guest's first-stage table on VT-d, which the hardware walks where it nests.
+ * Elsewhere software does, and the device uses a shadow of it: what does not depend
+ * on the format of that is tested with an SMMU.
  */
-
-#define FL_PRESENT	BIT_ULL(0)
-#define FL_WRITE	BIT_ULL(1)
-#define FL_USER		BIT_ULL(2)
-#define FL_ACCESSED	BIT_ULL(5)
-#define FL_DIRTY	BIT_ULL(6)
-#define FL_LARGE	BIT_ULL(7)
-#define FL_TABLE	(FL_PRESENT | FL_WRITE | FL_USER)
-#define FL_PAGE		(FL_TABLE | FL_ACCESSED | FL_DIRTY)
-#define FL_ADDRESS	GENMASK_ULL(51, 12)
-#define FL_TOP		3		/* of four levels, counted from the pages */
 
 #define BLOCK_IOVA	0x1240000000ULL
 
-FIXTURE(vtd_shadow)
+FIXTURE(vtd_pgtbl)
 {
 	struct host host;
 	struct edu *edu;
 	__u64 *root;
+	bool software;			/* walks the guest's tables */
 };
-
-/* The entry of @level for @iova; tables on the way are made. */
-static __u64 *fl_entry(struct __test_metadata *_metadata, struct host *host,
-		       __u64 *root, __u64 iova, unsigned int level)
-{
-	__u64 *table = root;
-	unsigned int at;
-
-	for (at = FL_TOP; ; at--) {
-		__u64 *entry = &table[iova >> (12 + 9 * at) & 511];
-
-		if (at == level)
-			return entry;
-		if (!(*entry & FL_PRESENT)) {
-			void *next = guest_alloc(&host->ram, GUEST_PAGE);
-
-			ASSERT_NE(NULL, next);
-			*entry = guest_gpa(&host->ram, next) | FL_TABLE;
-		}
-		table = guest_va(&host->ram, *entry & FL_ADDRESS);
-	}
-}
 
 static struct vfio_nested_bind_guest_pgtbl fl_bind(struct host *host,
 						   const __u64 *root)
@@ -72,29 +41,25 @@ static int fl_flush(struct host *host, __u64 iova)
 	return vfio_invalidate(host->fd, &inv, &num);
 }
 
-FIXTURE_SETUP(vtd_shadow)
+FIXTURE_SETUP(vtd_pgtbl)
 {
 	struct host *host = &self->host;
 
 	container_up_nth(_metadata, host, VFIO_TYPE1_NESTING_IOMMU, 0, 1);
 	if (_metadata->exit_code)
 		return;
-	if (!shadowing(_metadata, host))
-		SKIP(return, "the hardware walks guests' tables");
+	self->software = shadowing(_metadata, host);
 	self->edu = &host->edu[0];
 	self->root = guest_alloc(&host->ram, GUEST_PAGE);
 	ASSERT_NE(NULL, self->root);
 }
 
-FIXTURE_TEARDOWN(vtd_shadow)
+FIXTURE_TEARDOWN(vtd_pgtbl)
 {
 	host_down(&self->host);
 }
 
-#define ENTRY(iova, level) \
-	(*fl_entry(_metadata, &self->host, self->root, iova, level))
 #define HITS(iova)	hits(_metadata, &self->host, self->edu, iova)
-#define GPA(page)	page_gpa(&self->host, page)
 
 #define BIND() do {							\
 	struct vfio_nested_bind_guest_pgtbl cmd_;			\
@@ -103,7 +68,7 @@ FIXTURE_TEARDOWN(vtd_shadow)
 	ASSERT_EQ(0, vfio_bind_pgtbl(self->host.fd, &cmd_));		\
 } while (0)
 
-TEST_F(vtd_shadow, info)
+TEST_F(vtd_pgtbl, info)
 {
 	const struct vfio_nested_info_intel_vtd *unit;
 	const struct vfio_nested_info_cap *cap;
@@ -116,13 +81,11 @@ TEST_F(vtd_shadow, info)
 			  VFIO_NESTED_OP_EVENT_FD),
 		  cap->ops & ~(__u64)VFIO_NESTED_OP_PASID_REQUEST);
 	EXPECT_EQ((__u32)VFIO_NESTED_MODEL_INTEL_VTD, cap->model);
-	/* What a unit has that walks the guest's tables itself */
-	EXPECT_TRUE(!!(cap->flags & VFIO_NESTED_INFO_INV_GENERIC));
-	EXPECT_EQ(0U, cap->flags & (VFIO_NESTED_INFO_INV_MODEL |
-				    VFIO_NESTED_INFO_DEV_IOTLB |
-				    VFIO_NESTED_INFO_STALL |
-				    VFIO_NESTED_INFO_HW_ACCESS |
-				    VFIO_NESTED_INFO_HW_DIRTY));
+	EXPECT_EQ((__u32)(VFIO_NESTED_INFO_INV_GENERIC |
+			  (self->software ? VFIO_NESTED_INFO_CACHING_MODE :
+			   VFIO_NESTED_INFO_DEV_IOTLB |
+			   VFIO_NESTED_INFO_HW_ACCESS |
+			   VFIO_NESTED_INFO_HW_DIRTY)), cap->flags);
 	EXPECT_EQ(0ULL, cap->msi_size);
 	EXPECT_EQ(KIB(4), cap->granules);
 	EXPECT_EQ(KIB(4) | MIB(2) | MIB(1024), cap->pgsizes);
@@ -139,7 +102,7 @@ TEST_F(vtd_shadow, info)
 		  !!(cap->ops & VFIO_NESTED_OP_PASID_REQUEST));
 }
 
-TEST_F(vtd_shadow, walk)
+TEST_F(vtd_pgtbl, walk)
 {
 	struct host *host = &self->host;
 
@@ -156,7 +119,8 @@ TEST_F(vtd_shadow, walk)
 	EXPECT_EQ(PAGE_B, HITS(IOVA));
 
 	ENTRY(IOVA + GUEST_PAGE, 0) = GPA(PAGE_C) | FL_PAGE;
-	EXPECT_EQ(NOWHERE, HITS(IOVA + GUEST_PAGE));
+	/* Only software wants to be told of what was not there before. */
+	EXPECT_EQ(self->software ? NOWHERE : PAGE_C, HITS(IOVA + GUEST_PAGE));
 	ASSERT_EQ(0, fl_flush(host, IOVA + GUEST_PAGE));
 	EXPECT_EQ(PAGE_C, HITS(IOVA + GUEST_PAGE));
 
@@ -170,7 +134,7 @@ TEST_F(vtd_shadow, walk)
 	EXPECT_EQ(PAGE_B, HITS(GPA(PAGE_B)));
 }
 
-TEST_F(vtd_shadow, entries)
+TEST_F(vtd_pgtbl, entries)
 {
 	const struct {
 		__u64 entry;
@@ -180,10 +144,13 @@ TEST_F(vtd_shadow, entries)
 		{ FL_PAGE & ~FL_PRESENT, false },
 		{ FL_PAGE & ~FL_WRITE, false },
 		{ FL_PAGE & ~FL_USER, false },
-		{ FL_PAGE & ~FL_ACCESSED, false },
-		{ FL_PAGE & ~FL_DIRTY, false },
-		/* A memory type, software's, execute never */
-		{ FL_PAGE | FL_LARGE | GENMASK_ULL(62, 52) | BIT_ULL(63), true },
+		/* Software does not set them. */
+		{ FL_PAGE & ~FL_ACCESSED, !self->software },
+		{ FL_PAGE & ~FL_DIRTY, !self->software },
+		/* A memory type, software's */
+		{ FL_PAGE | FL_LARGE | GENMASK_ULL(62, 52), true },
+		/* Execute never: reserved for hardware that is not told of it (NXE) */
+		{ FL_PAGE | BIT_ULL(63), self->software },
 	};
 	unsigned int i;
 
@@ -201,7 +168,7 @@ TEST_F(vtd_shadow, entries)
 	EXPECT_EQ(NOWHERE, HITS(IOVA));
 }
 
-TEST_F(vtd_shadow, large_pages)
+TEST_F(vtd_pgtbl, large_pages)
 {
 	struct host *host = &self->host;
 	__u64 at = GPA(PAGE_A) - GUEST_GPA;
@@ -222,7 +189,7 @@ TEST_F(vtd_shadow, large_pages)
 	}
 }
 
-TEST_F(vtd_shadow, memory_goes)
+TEST_F(vtd_pgtbl, memory_goes)
 {
 	struct host *host = &self->host;
 	long pinned = pinned_pages(_metadata);
@@ -246,7 +213,7 @@ TEST_F(vtd_shadow, memory_goes)
 }
 
 /* Remapped over and over, all over the place: no more tables than are used. */
-TEST_F(vtd_shadow, again_and_again)
+TEST_F(vtd_pgtbl, again_and_again)
 {
 	struct host *host = &self->host;
 	unsigned int i;
@@ -265,7 +232,7 @@ TEST_F(vtd_shadow, again_and_again)
 	EXPECT_EQ(NOWHERE, HITS(IOVA));
 }
 
-TEST_F(vtd_shadow, interrupts)
+TEST_F(vtd_pgtbl, interrupts)
 {
 	struct host *host = &self->host;
 	int event = eventfd(0, EFD_CLOEXEC);
@@ -293,15 +260,20 @@ TEST_F(vtd_shadow, interrupts)
 } while (0)
 
 /* Many at once, of which one is wrong: those before it are done, and counted. */
-TEST_F(vtd_shadow, batches)
+TEST_F(vtd_pgtbl, batches)
 {
 	enum { NUM = 40, BAD = 25 };
+	/* Hardware has what it was used for. */
+	unsigned long stale = self->software ? NOWHERE : PAGE_A;
 	struct vfio_nested_inv inv[NUM];
 	struct host *host = &self->host;
 	__u32 num, i;
 
 	BIND();
 	for (i = 0; i < NUM; i++) {
+		ENTRY(IOVA + i * GUEST_PAGE, 0) = GPA(PAGE_A) | FL_PAGE;
+		EXPECT_EQ(self->software ? NOWHERE : PAGE_A,
+			  HITS(IOVA + i * GUEST_PAGE));
 		ENTRY(IOVA + i * GUEST_PAGE, 0) = GPA(PAGE_C) | FL_PAGE;
 		inv[i] = (struct vfio_nested_inv){
 			.caches = VFIO_NESTED_INV_IOTLB,
@@ -317,8 +289,8 @@ TEST_F(vtd_shadow, batches)
 	EXPECT_EQ((__u32)BAD, num);
 	EXPECT_EQ(PAGE_C, HITS(IOVA));
 	EXPECT_EQ(PAGE_C, HITS(IOVA + (BAD - 1) * GUEST_PAGE));
-	EXPECT_EQ(NOWHERE, HITS(IOVA + BAD * GUEST_PAGE));
-	EXPECT_EQ(NOWHERE, HITS(IOVA + (NUM - 1) * GUEST_PAGE));
+	EXPECT_EQ(stale, HITS(IOVA + BAD * GUEST_PAGE));
+	EXPECT_EQ(stale, HITS(IOVA + (NUM - 1) * GUEST_PAGE));
 
 	/* A device that nobody has */
 	inv[BAD].reserved = 0;
@@ -337,8 +309,8 @@ TEST_F(vtd_shadow, batches)
 	EXPECT_EQ(PAGE_C, HITS(IOVA + (NUM - 1) * GUEST_PAGE));
 }
 
-/* No unit of the machine nests, or translates interrupts; no device has PASIDs. */
-TEST_F(vtd_shadow, ops_of_other_hardware)
+/* No unit translates interrupts, or has a guest's PASID tables. */
+TEST_F(vtd_pgtbl, ops_of_other_hardware)
 {
 	struct vfio_nested_cache_invalidate inv = {
 		.model = VFIO_NESTED_MODEL_INTEL_VTD,
@@ -354,6 +326,7 @@ TEST_F(vtd_shadow, ops_of_other_hardware)
 		.target = device_of(self->edu),
 		.pasid = 1,
 	};
+	bool pasids = edu_extended(self->edu);
 	const struct vfio_nested_info_cap *cap;
 	int fd = self->host.fd;
 	union info info;
@@ -364,12 +337,12 @@ TEST_F(vtd_shadow, ops_of_other_hardware)
 		EXPECT_EQ(-EOPNOTSUPP, vfio_pasid_alloc(fd, 1, 0));
 		EXPECT_EQ(-EOPNOTSUPP, vfio_pasid_free(fd, 1));
 	}
-	EXPECT_EQ(-EOPNOTSUPP, vfio_ioctl(fd, VFIO_NESTED_UNBIND_GUEST_PGTBL,
-					  &pgtbl));
+	EXPECT_EQ(pasids ? -ENOENT : -EOPNOTSUPP,
+		  vfio_ioctl(fd, VFIO_NESTED_UNBIND_GUEST_PGTBL, &pgtbl));
 	pgtbl = fl_bind(&self->host, self->root);
 	pgtbl.flags = 0;
 	pgtbl.pasid = 1;
-	EXPECT_EQ(-EOPNOTSUPP, vfio_bind_pgtbl(fd, &pgtbl));
+	EXPECT_EQ(pasids ? -ENOENT : -EOPNOTSUPP, vfio_bind_pgtbl(fd, &pgtbl));
 	EXPECT_EQ(-EOPNOTSUPP, vfio_bind(fd, &table));
 	EXPECT_EQ(-EOPNOTSUPP, vfio_unbind(fd, device_of(self->edu)));
 	EXPECT_EQ(-EOPNOTSUPP, vfio_bind_msi(fd, group_of(self->edu), IOVA,
@@ -378,8 +351,10 @@ TEST_F(vtd_shadow, ops_of_other_hardware)
 	EXPECT_EQ(PAGE_A, HITS(GPA(PAGE_A)));
 }
 
-TEST_F(vtd_shadow, refusals)
+TEST_F(vtd_pgtbl, refusals)
 {
+	int no_pasid = edu_extended(self->edu) ? -ENOENT : -EOPNOTSUPP;
+
 	REFUSE(-EINVAL, cmd.input_bits = 39);
 	REFUSE(-EINVAL, cmd.data[0] = BIT_ULL(3));
 	REFUSE(-EINVAL, cmd.data[1] = 1);
@@ -388,9 +363,10 @@ TEST_F(vtd_shadow, refusals)
 	REFUSE(-EOPNOTSUPP, cmd.model = VFIO_NESTED_MODEL_ARM_SMMUV3);
 	REFUSE(-EINVAL, cmd.flags = 0);
 	REFUSE(-EINVAL, cmd.pasid = 1);
-	REFUSE(-EOPNOTSUPP, (cmd.flags = 0, cmd.pasid = 1));
-	REFUSE(-EOPNOTSUPP, (cmd.flags = VFIO_NESTED_PGTBL_REPLACE, cmd.pasid = ~0U));
-	REFUSE(-ERANGE, cmd.base = 1ULL << 52);
+	REFUSE(no_pasid, (cmd.flags = 0, cmd.pasid = 1));
+	REFUSE(edu_extended(self->edu) ? -ERANGE : -EOPNOTSUPP,
+	       (cmd.flags = VFIO_NESTED_PGTBL_REPLACE, cmd.pasid = ~0U));
+	REFUSE(-ERANGE, cmd.base = 1ULL << 63);
 	REFUSE(-EFAULT, cmd.base = GUEST_GPA + GUEST_SIZE);
 	EXPECT_EQ(PAGE_A, HITS(GPA(PAGE_A)));
 	EXPECT_EQ(-ENOENT, vfio_unbind_pgtbl(self->host.fd,

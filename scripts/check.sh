@@ -16,7 +16,7 @@ builders=(build)
 # These need the toolbox only.
 natives=(models host-test)
 # These only test: the longest first.
-testers=(vm lint vfio shadow rustdoc vtd reference selftests-smp4 vtd-first
+testers=(vm vtd-vm lint vfio shadow rustdoc vtd reference selftests-smp4 vtd-first
 	vtd-nested vtd-dma-api vtd-firmware vtd-reload kunit reload coherency selftests dma-api)
 # The same with the driver in the kernel's tree, which is a kernel more: "all".
 tree_builders=(overlay)

@@ -13,6 +13,7 @@
 # UNIT=nested, separate or caching has a unit beside QEMU instead, such a one of
 # vtd-unit.sh's, and devices of its own; what it says, and "exit" with its exit code, is in
 # build/log/NAME.unit.
+# MORE= is a cpio that is added to the initramfs.
 # TRACE= is an event of QEMU's to be logged in build/log/NAME.trace.
 # The exit code is that of the suite.
 
@@ -133,9 +134,14 @@ fi
 if [ -n "${TRACE-}" ]; then
 	machine+=(-trace "$TRACE" -D "$log/$name.trace")
 fi
-if [ -n "${TABLES-}" ]; then
-	cat "$TABLES" "$initramfs" >"$results/$name.initramfs"
+if [ -n "${TABLES-}${MORE-}" ]; then
+	cat ${TABLES:+"$TABLES"} "$initramfs" >"$results/$name.initramfs"
 	initramfs=$results/$name.initramfs
+	if [ -n "${MORE-}" ]; then
+		# Each begins at a multiple of four bytes.
+		truncate -s %4 "$initramfs"
+		cat "$MORE" >>"$initramfs"
+	fi
 fi
 machine+=(-display none -no-reboot -nic none -kernel "$kernel" -initrd "$initramfs")
 

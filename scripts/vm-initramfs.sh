@@ -39,6 +39,6 @@ pack() {
 }
 
 unless_fresh vm-initramfs "$output" "$busybox" "$root/tools/testing/initramfs" \
-	"$root/tools/testing/vm" "${modules[@]}" "$out/Image" "$build/stamp/vm-root"
+	"$root/tools/testing/vm" "${modules[@]}" "$out/Image" "$build/stamp/vm-root-arm64"
 step vm-initramfs "vm: pack what host and guest boot into" pack
 done_fresh

@@ -33,6 +33,12 @@ nests)
 	table='1, unit(0, UNIT_BESIDE, map { endpoint($_) } 4, 5, 6),
 		caches(map { endpoint($_) } 4, 5, 6)'
 	;;
+# The same with two.
+two)
+	table='1, unit(0, UNIT_BESIDE, endpoint(4), endpoint(5)),
+		unit(0, UNIT_BESIDE + 0x1000, endpoint(6)),
+		caches(map { endpoint($_) } 4, 5, 6)'
+	;;
 *) die "dmar.sh: unknown table $name" ;;
 esac
 

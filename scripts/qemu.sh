@@ -11,8 +11,9 @@
 # (a cpio) before the machine's own. VTD= are properties of x86_64's intel-iommu
 # (scalable-mode=on: second stage only; with fsts=on,pasid-bits=20 first stage only).
 # UNIT=nested, separate or caching has a unit beside QEMU instead, such a one of
-# vtd-unit.sh's, and devices of its own; what it says, and "exit" with its exit code, is in
-# build/log/NAME.unit.
+# vtd-unit.sh's, and devices of its own, with UNITS=2 two and the last device behind the
+# second; what they say, and "exit" with the exit code, is in build/log/NAME.unit and
+# NAME.unit2.
 # MORE= is a cpio that is added to the initramfs.
 # TRACE= is an event of QEMU's to be logged in build/log/NAME.trace.
 # The exit code is that of the suite.
@@ -34,33 +35,47 @@ function_beside() {
 	printf '"socket":{"type":"unix","path":"%s"}}' "$1"
 }
 
-# unit_beside MEGABYTES: starts it, and adds it to the machine.
+# unit_beside NAME ADDR SLOT...: starts it, and adds it and its devices to the machine.
 unit_beside() {
-	local ram=$results/$name.ram socket=$results/$name.socket slot functions=()
-	rm -f "$ram" "$socket".*
-	truncate -s "$1M" "$ram"
-	machine+=(
-		-object "memory-backend-file,id=ram,size=$1M,mem-path=$ram,share=on"
-		-machine memory-backend=ram
-		-device "$(function_beside "$socket.unit" 0x10)"
-	)
-	for slot in 4 5 6; do
+	local socket=$results/$name.$1 slot functions=()
+	local report=$log/$name.$1
+	rm -f "$socket".*
+	machine+=(-device "$(function_beside "$socket.registers" "$2")")
+	for slot in "${@:3}"; do
 		functions+=("$(printf %x $((slot << 3)))=$socket.$slot")
-		machine+=(-device "$(function_beside "$socket.$slot" $slot)")
+		machine+=(-device "$(function_beside "$socket.$slot" "$slot")")
 	done
 	{
 		unit_status=0
 		tools timeout -k 5 "${LIMIT:-600}" "$build/vtd-unit/debug/vtd-unit" "$UNIT" \
-			"$ram" "$socket.unit" "${functions[@]}" || unit_status=$?
-		rm -f "$ram"
+			"$results/$name.ram" "$socket.registers" "${functions[@]}" ||
+			unit_status=$?
 		echo "exit $unit_status"
-	} >"$log/$name.unit" 2>&1 &
-	unit=$!
+	} >"$report" 2>&1 &
+	units+=($!)
 	# The last of the sockets.
-	until [ -e "$socket.6" ]; do
+	until [ -e "$socket.$slot" ]; do
 		sleep 0.1
-		kill -0 $unit 2>/dev/null || die "no unit: $(cat "$log/$name.unit")"
+		kill -0 "${units[-1]}" 2>/dev/null || die "no unit: $(cat "$report")"
 	done
+}
+
+# units_beside MEGABYTES: and the machine's memory, which they have in common
+units=()
+units_beside() {
+	local ram=$results/$name.ram
+	rm -f "$ram"
+	truncate -s "$1M" "$ram"
+	machine+=(
+		-object "memory-backend-file,id=ram,size=$1M,mem-path=$ram,share=on"
+		-machine memory-backend=ram
+	)
+	if [ "${UNITS:-1}" = 1 ]; then
+		unit_beside unit 0x10 4 5 6
+	else
+		unit_beside unit 0x10 4 5
+		unit_beside unit2 0x11 6
+	fi
 }
 
 # shellcheck disable=SC2054 # the commas are QEMU's
@@ -154,14 +169,17 @@ fi
 
 [ ! -t 1 ] || command_line+=" nested.tty=1"
 : >"$kernel_log"
-[ -z "${UNIT-}" ] || unit_beside "${MEM:-512}"
+[ -z "${UNIT-}" ] || units_beside "${MEM:-512}"
 # UEFI clears a screen before the first line that is ours.
 tools timeout -k 5 "${LIMIT:-600}" "$QEMU" "${machine[@]}" -monitor none \
 	-serial stdio -serial "file:$kernel_log" -append "$command_line $*" </dev/null |
 	sed -u -e 's/\r*$//' -e '/^UEFI firmware/d' -e 's/^\x1b.*\x1b\[[0-9;=]*[A-Za-z]//' |
 	tee "$output" | sed -u '/^nested: exit=/d' || true
 
-[ -z "${UNIT-}" ] || wait "$unit"
+if [ -n "${UNIT-}" ]; then
+	wait "${units[@]}"
+	rm -f "$results/$name.ram"
+fi
 status=$(sed -n 's/^nested: exit=//p' "$output" | tail -n 1)
 if [ -z "$status" ]; then
 	echo "the machine did not finish; the end of its kernel log:"

@@ -21,6 +21,7 @@
 #include "tests/first_stage.h"
 #include "tests/hwpt_guest.h"
 #include "tests/interrupt.h"
+#include "tests/units.h"
 #include "tests/vtd.h"
 
 #include "tests/host.c"
@@ -32,6 +33,7 @@
 #include "tests/vtd_device.c"
 #include "tests/vtd_dirty.c"
 #include "tests/vtd_pri.c"
+#include "tests/vtd_units.c"
 #include "tests/pasid.c"
 #include "tests/lifetime.c"
 #include "tests/stress.c"

@@ -19,6 +19,7 @@
 #include "tests/container_host.h"
 #include "tests/first_stage.h"
 #include "tests/interrupt.h"
+#include "tests/units.h"
 #include "tests/vtd.h"
 
 #include "tests/vfio_memory.c"
@@ -26,5 +27,6 @@
 #include "tests/vtd_pgtbl.c"
 #include "tests/vtd_event.c"
 #include "tests/vtd_pasid.c"
+#include "tests/vtd_units_container.c"
 
 TEST_HARNESS_MAIN

@@ -262,14 +262,24 @@ int pci_msi_address(const char *bdf, __u64 *address)
 	return -ENOENT;
 }
 
-int pci_iommu_driver(const char *bdf, char *name, size_t size)
+static int link_name(const char *bdf, const char *link, char *name, size_t size)
 {
 	char target[PATH_MAX] = "";
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), PCI_SYSFS "/%s/iommu/device/driver", bdf);
+	snprintf(path, sizeof(path), PCI_SYSFS "/%s/%s", bdf, link);
 	if (readlink(path, target, sizeof(target) - 1) < 0)
 		return -errno;
 	snprintf(name, size, "%s", basename(target));
 	return 0;
+}
+
+int pci_iommu(const char *bdf, char *name, size_t size)
+{
+	return link_name(bdf, "iommu", name, size);
+}
+
+int pci_iommu_driver(const char *bdf, char *name, size_t size)
+{
+	return link_name(bdf, "iommu/device/driver", name, size);
 }

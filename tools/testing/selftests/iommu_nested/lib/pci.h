@@ -56,6 +56,9 @@ int pci_map_bar0(const char *bdf, void **bar, size_t *size);
 /** pci_msi_address() - where the function writes its MSI, as it has been told */
 int pci_msi_address(const char *bdf, __u64 *address);
 
+/** pci_iommu() - the name of the IOMMU before a function */
+int pci_iommu(const char *bdf, char *name, size_t size);
+
 /** pci_iommu_driver() - the name of the driver of the IOMMU before a function */
 int pci_iommu_driver(const char *bdf, char *name, size_t size);
 

@@ -12,17 +12,25 @@ FIXTURE(vtd_device)
 	__u32 plain;			/* what a device with PASIDs can have itself */
 };
 
+/* A host with one device, which is of PCI Express. */
+static void extended_up(struct __test_metadata *_metadata, struct host *host)
+{
+	host_up(_metadata, host, 1);
+	if (_metadata->exit_code)
+		return;
+	if (!edu_extended(&host->edu[0]))
+		SKIP(return, NO_EXTENSIONS);
+	edu_set_mode(&host->edu[0], 0);
+}
+
 FIXTURE_SETUP(vtd_device)
 {
 	struct host *host = &self->host;
 
-	host_up(_metadata, host, 1);
+	extended_up(_metadata, host);
 	if (_metadata->exit_code)
 		return;
 	self->edu = &host->edu[0];
-	if (!edu_extended(self->edu))
-		SKIP(return, NO_EXTENSIONS);
-	edu_set_mode(self->edu, 0);
 	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, self->edu->dev, host->ioas,
 					IOMMU_HWPT_ALLOC_PASID, &self->plain));
 	ASSERT_EQ(0, edu_attach(self->edu, self->plain));
@@ -30,7 +38,7 @@ FIXTURE_SETUP(vtd_device)
 
 FIXTURE_TEARDOWN(vtd_device)
 {
-	if (self->edu && self->edu->bar && edu_extended(self->edu))
+	if (self->edu)
 		edu_set_mode(self->edu, 0);
 	host_down(&self->host);
 }
@@ -109,15 +117,11 @@ TEST_F(vtd_device, pasid_refusals)
 TEST_F(vtd_device, nested_pasid)
 {
 	struct host *host = &self->host;
-	struct vtd_unit unit;
 	__u32 hwpt;
 
-	ASSERT_EQ(0, vtd_read(&unit));
-	if (!ECAP_NEST(unit.ecap))
-		SKIP(return, NO_NESTING);
-	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, self->edu->dev, host->ioas,
-					IOMMU_HWPT_ALLOC_NEST_PARENT |
-					IOMMU_HWPT_ALLOC_PASID, &host->s2));
+	host_make_s2(_metadata, host, IOMMU_HWPT_ALLOC_PASID);
+	if (_metadata->exit_code)
+		return;
 	self->root = new_table(_metadata, host);
 	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
 	ASSERT_EQ(0, s1_alloc_flags(host, self->root, IOMMU_HWPT_ALLOC_PASID,
@@ -178,14 +182,11 @@ TEST_F(vtd_device, own_translations)
 TEST_F(vtd_device, own_translations_of_a_guest)
 {
 	struct host *host = &self->host;
-	struct vtd_unit unit;
 	__u32 hwpt;
 
-	ASSERT_EQ(0, vtd_read(&unit));
-	if (!ECAP_NEST(unit.ecap))
-		SKIP(return, NO_NESTING);
-	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, self->edu->dev, host->ioas,
-					IOMMU_HWPT_ALLOC_NEST_PARENT, &host->s2));
+	host_make_s2(_metadata, host, 0);
+	if (_metadata->exit_code)
+		return;
 	self->root = new_table(_metadata, host);
 	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
 	ASSERT_EQ(0, s1_alloc(host, self->root, &hwpt));

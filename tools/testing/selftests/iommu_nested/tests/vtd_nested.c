@@ -63,21 +63,18 @@ static int s1_flush(struct host *host, __u32 hwpt, __u64 iova, __u64 pages,
 	return s1_invalidate(host, hwpt, &one, &num);
 }
 
-/* @num_edu devices and the second stage, on a unit that nests. */
-static void nesting_up(struct __test_metadata *_metadata, struct host *host,
-		       unsigned int num_edu)
+/* The second stage of a guest, on a unit that nests. */
+static void host_make_s2(struct __test_metadata *_metadata, struct host *host,
+			 __u32 flags)
 {
 	struct vtd_unit unit;
 
-	memset(host, 0, sizeof(*host));
 	ASSERT_EQ(0, vtd_read(&unit));
 	if (!ECAP_NEST(unit.ecap))
 		SKIP(return, NO_NESTING);
-	host_up(_metadata, host, num_edu);
-	if (_metadata->exit_code)
-		return;
 	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, host->edu[0].dev, host->ioas,
-					IOMMU_HWPT_ALLOC_NEST_PARENT, &host->s2));
+					IOMMU_HWPT_ALLOC_NEST_PARENT | flags,
+					&host->s2));
 }
 
 static __u64 *new_table(struct __test_metadata *_metadata, struct host *host)
@@ -92,8 +89,10 @@ FIXTURE_SETUP(vtd_nested)
 {
 	struct host *host = &self->host;
 
-	nesting_up(_metadata, host, 2);
-	if (!host->num_edu)
+	host_up(_metadata, host, 2);
+	if (!_metadata->exit_code)
+		host_make_s2(_metadata, host, 0);
+	if (_metadata->exit_code)
 		return;
 	self->edu = &host->edu[0];
 	self->root = new_table(_metadata, host);

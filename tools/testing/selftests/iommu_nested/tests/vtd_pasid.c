@@ -257,17 +257,11 @@ static unsigned long hits_by(struct __test_metadata *_metadata, struct host *hos
 
 static int pasid_flush(struct host *host, __u32 pasid, __u64 iova)
 {
-	struct vfio_nested_inv inv = {
-		.flags = VFIO_NESTED_INV_HAS_ARCHID,
-		.caches = VFIO_NESTED_INV_IOTLB,
-		.granularity = VFIO_NESTED_INV_GRANU_ADDR,
-		.archid = pasid,
-		.addr = iova,
-		.granule_size = GUEST_PAGE,
-		.granule_count = 1,
-	};
+	struct vfio_nested_inv inv = fl_inv(VFIO_NESTED_INV_IOTLB, iova);
 	__u32 num = 1;
 
+	inv.flags = VFIO_NESTED_INV_HAS_ARCHID;
+	inv.archid = pasid;
 	return vfio_invalidate(host->fd, &inv, &num);
 }
 
@@ -356,14 +350,7 @@ TEST_F(vtd_pasid_table, side_by_side)
 /* What a device has translated itself goes when the guest says so, or the host does. */
 TEST_F(vtd_pasid_table, own_translations)
 {
-	struct vfio_nested_inv inv = {
-		.flags = VFIO_NESTED_INV_HAS_DEVICE,
-		.caches = VFIO_NESTED_INV_DEV_IOTLB,
-		.granularity = VFIO_NESTED_INV_GRANU_ADDR,
-		.addr = IOVA,
-		.granule_size = GUEST_PAGE,
-		.granule_count = 1,
-	};
+	struct vfio_nested_inv inv = fl_inv(VFIO_NESTED_INV_DEV_IOTLB, IOVA);
 	struct vfio_nested_bind_guest_pgtbl cmd;
 	struct host *host = &self->host;
 	__u32 num = 1;
@@ -379,6 +366,7 @@ TEST_F(vtd_pasid_table, own_translations)
 	ASSERT_EQ(0, pasid_flush(host, 0, IOVA));
 	found = sscanf(self->edu->bdf, "%*x:00:%x.0", &slot);
 	ASSERT_EQ(1, found);
+	inv.flags = VFIO_NESTED_INV_HAS_DEVICE;
 	inv.device_id = slot << 3;
 	ASSERT_EQ(0, vfio_invalidate(host->fd, &inv, &num));
 	EXPECT_EQ(PAGE_B, HITS_BY(EDU_OWN, IOVA));

@@ -27,15 +27,21 @@ static struct vfio_nested_bind_guest_pgtbl fl_bind(struct host *host,
 	};
 }
 
-static int fl_flush(struct host *host, __u64 iova)
+/* One page in one of VFIO_NESTED_INV_*'s caches */
+static struct vfio_nested_inv fl_inv(__u32 cache, __u64 iova)
 {
-	struct vfio_nested_inv inv = {
-		.caches = VFIO_NESTED_INV_IOTLB,
+	return (struct vfio_nested_inv){
+		.caches = cache,
 		.granularity = VFIO_NESTED_INV_GRANU_ADDR,
 		.addr = iova,
 		.granule_size = GUEST_PAGE,
 		.granule_count = 1,
 	};
+}
+
+static int fl_flush(struct host *host, __u64 iova)
+{
+	struct vfio_nested_inv inv = fl_inv(VFIO_NESTED_INV_IOTLB, iova);
 	__u32 num = 1;
 
 	return vfio_invalidate(host->fd, &inv, &num);
@@ -275,13 +281,7 @@ TEST_F(vtd_pgtbl, batches)
 		EXPECT_EQ(self->software ? NOWHERE : PAGE_A,
 			  HITS(IOVA + i * GUEST_PAGE));
 		ENTRY(IOVA + i * GUEST_PAGE, 0) = GPA(PAGE_C) | FL_PAGE;
-		inv[i] = (struct vfio_nested_inv){
-			.caches = VFIO_NESTED_INV_IOTLB,
-			.granularity = VFIO_NESTED_INV_GRANU_ADDR,
-			.addr = IOVA + i * GUEST_PAGE,
-			.granule_size = GUEST_PAGE,
-			.granule_count = 1,
-		};
+		inv[i] = fl_inv(VFIO_NESTED_INV_IOTLB, IOVA + i * GUEST_PAGE);
 	}
 	inv[BAD].reserved = 1;
 	num = NUM;

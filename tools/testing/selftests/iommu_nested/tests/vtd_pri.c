@@ -17,13 +17,10 @@ FIXTURE_SETUP(vtd_pri)
 	struct host *host = &self->host;
 
 	self->fd = -1;
-	host_up(_metadata, host, 1);
+	extended_up(_metadata, host);
 	if (_metadata->exit_code)
 		return;
 	self->edu = &host->edu[0];
-	if (!edu_extended(self->edu))
-		SKIP(return, NO_EXTENSIONS);
-	edu_set_mode(self->edu, 0);
 	ASSERT_EQ(0, iommufd_fault_alloc(host->fd, &self->fault, &self->fd));
 }
 
@@ -152,14 +149,10 @@ TEST_F(vtd_pri, of_a_guest)
 	struct host *host = &self->host;
 	struct iommu_hwpt_alloc cmd;
 	struct iommu_hwpt_vtd_s1 data = { .addr_width = 48 };
-	struct vtd_unit unit;
 
-	ASSERT_EQ(0, vtd_read(&unit));
-	if (!ECAP_NEST(unit.ecap))
-		SKIP(return, NO_NESTING);
-	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, self->edu->dev, host->ioas,
-					IOMMU_HWPT_ALLOC_NEST_PARENT |
-					IOMMU_HWPT_ALLOC_PASID, &host->s2));
+	host_make_s2(_metadata, host, IOMMU_HWPT_ALLOC_PASID);
+	if (_metadata->exit_code)
+		return;
 	self->root = new_table(_metadata, host);
 	data.pgtbl_addr = guest_gpa(&host->ram, self->root);
 	cmd = (struct iommu_hwpt_alloc){

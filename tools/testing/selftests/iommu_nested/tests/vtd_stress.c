@@ -58,15 +58,12 @@ TEST_F_TIMEOUT(stress, nested, 120)
 	struct host *host = &self->host;
 	struct vm *vm = &self->vm;
 	struct stress_job job = { .vm = vm, .scratch = self->scratch };
-	__u64 *root;
-	struct vtd_unit unit;
 	unsigned int i;
+	__u64 *root;
 
-	ASSERT_EQ(0, vtd_read(&unit));
-	if (!ECAP_NEST(unit.ecap))
-		SKIP(return, NO_NESTING);
-	ASSERT_EQ(0, iommufd_hwpt_alloc(host->fd, vm->edu->dev, host->ioas,
-					IOMMU_HWPT_ALLOC_NEST_PARENT, &host->s2));
+	host_make_s2(_metadata, host, 0);
+	if (_metadata->exit_code)
+		return;
 	for (i = 0; i < 2; i++) {
 		root = new_table(_metadata, host);
 		*fl_entry(_metadata, host, root, IOVA, 0) =

@@ -14,7 +14,7 @@ use kernel::{
 };
 
 /// Of the ATS capability register: how many invalidations are taken, 0 for 32.
-const ATS_QUEUE_DEPTH: u32 = 0x1f;
+const ATS_QUEUE_DEPTH: u16 = 0x1f;
 
 /// The bits of an element of a bitmap.
 const BITS_PER_LONG: usize = usize::BITS as usize;
@@ -245,12 +245,10 @@ impl<'a> PciEndpoint<'a> {
     }
 
     /// How many invalidations the function, or for a virtual one its physical one, takes before it
-    /// has answered one: 1 to 32.
-    pub fn ats_queue_depth(&self) -> u32 {
-        match u32::from(self.physical().ats_capability()) & ATS_QUEUE_DEPTH {
-            0 => bindings::PCI_ATS_MAX_QDEP,
-            depth => depth,
-        }
+    /// has answered one: 1 to 31, or 0 for 32.
+    pub fn ats_queue_depth(&self) -> u8 {
+        // CAST: 5 bits.
+        (self.physical().ats_capability() & ATS_QUEUE_DEPTH) as u8
     }
 
     /// Whether the function's translation requests are aligned to pages, so that the untranslated

@@ -106,8 +106,7 @@ impl Master {
         let device_tlb = ats.then(|| DeviceTlb {
             sid: pci.requester().requester_id(),
             pfsid: pci.physical().requester().requester_id(),
-            // CAST: 5 bits.
-            depth: pci.ats_queue_depth() as u8,
+            depth: pci.ats_queue_depth(),
         });
 
         let own_memory = firmware::own_memory(&pci)?;

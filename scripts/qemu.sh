@@ -39,6 +39,7 @@ function_beside() {
 unit_beside() {
 	local socket=$results/$name.$1 slot functions=()
 	local report=$log/$name.$1
+	[ ${#socket} -lt 90 ] || die "$results is too long a path for sockets"
 	rm -f "$socket".*
 	machine+=(-device "$(function_beside "$socket.registers" "$2")")
 	for slot in "${@:3}"; do

@@ -6,8 +6,8 @@
 //! The driver's logic is generic over a unit's registers and memory ([`hw`]), so that it runs on
 //! [a model](model) of the hardware as well, from bottom to top:
 //!
-//! - [`bringup`], [`qi`], [`tables`], [`pasids`], [`requests`], [`records`], and the [`engine`] with
-//!   most of them;
+//! - [`bringup`], [`qi`], [`tables`], [`pasids`], [`requests`] and [`records`], and the [`engine`]
+//!   that has them;
 //! - [`flush`] (what is cached, and how to invalidate it) and [`switch`] (from one translation to
 //!   another);
 //! - [`space`] (what the host translates by), [`guest`] (what a guest translates by) and their

@@ -106,5 +106,7 @@ selftests_pass() {
 	timeout -s KILL 900 $program $(printf ' -f %s' "$@") >/tmp/selftests 2>&1 ||
 		status=$?
 	grep '^not ok' /tmp/selftests | sed 's/^/# /'
+	# What was not finished has not said so.
+	[ $status = 0 ] || tail -n 2 /tmp/selftests | sed 's/^/# /'
 	return $status
 }

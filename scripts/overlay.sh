@@ -6,7 +6,10 @@
 
 . "$(dirname "$0")/lib.sh"
 
-parts=(drivers/iommu/nested rust/iommu rust/vfio include/uapi/linux/vfio_nested.h)
+parts=(
+	drivers/iommu/nested rust/iommu rust/vfio
+	include/uapi/linux/vfio_nested include/uapi/linux/vfio_nested.h
+)
 
 # Hard links are quick; they are safe because whatever changes a file here
 # writes a new one and renames it.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a VMM does with a VFIO container of the type VFIO_TYPE1_NESTING_IOMMU,
- * from opening it to the guest's first interrupt and its first fault. The guest is
- * played as well: it has page tables for an Arm SMMUv3 and a PCI device, QEMU's
- * "edu".
+ * What a VMM does with a VFIO container of the type VFIO_TYPE1_NESTING_IOMMU, from
+ * opening it to the guest's first interrupt and its first fault. The guest is played as
+ * well: it has page tables for an Arm SMMUv3 and a PCI device, QEMU's "edu".
  *
  * usage: nested GROUP DEVICE, for example nested 3 0000:00:04.0; the device is
  * vfio-pci's. The exit code is 0 if all is as it should be.
@@ -21,6 +20,7 @@
 #include <linux/vfio.h>
 
 #include "../../include/uapi/linux/vfio_nested.h"
+#include "../../include/uapi/linux/vfio_nested/smmu_v3/model.h"
 
 #define PAGE		4096UL
 #define RAM_GPA		0x40000000UL	/* where the guest has its memory */
@@ -123,11 +123,11 @@ static void bind_table(void)
 		.model = VFIO_NESTED_MODEL_ARM_SMMUV3,
 		.device_id = VSID,
 		.base = gpa(CD),
-		.arm_smmuv3 = { .s1cir = 1, .s1cor = 1, .s1csh = 3 },
 	};
+	const struct vfio_nested_arm_smmuv3_table table = { .s1cir = 1, .s1cor = 1, .s1csh = 3 };
 
-	check(!ioctl(container, VFIO_NESTED_BIND_PASID_TABLE, &bind),
-	      "BIND_PASID_TABLE");
+	memcpy(bind.data, &table, sizeof(table));
+	check(!ioctl(container, VFIO_NESTED_BIND_PASID_TABLE, &bind), "BIND_PASID_TABLE");
 }
 
 static void unbind_table(void)

@@ -9,6 +9,9 @@
  * stage, VFIO_IOMMU_GET_INFO tells what there is, and the ioctls below, on the
  * container, are the rest. See Documentation/userspace-api/vfio-nested.rst.
  *
+ * What depends on the hardware is in <linux/vfio_nested/.../model.h>, one for each
+ * model.
+ *
  * Of all structures here: @argsz is the size of the structure that user space
  * passes. A smaller one than the kernel knows is refused with EINVAL; of a larger
  * one, the excess must be zero (E2BIG). Flags that are not defined, and
@@ -39,17 +42,11 @@
 
 #define VFIO_NESTED_IO(nr)		_IO(VFIO_TYPE, VFIO_BASE + 100 + (nr))
 
-/**
- * enum vfio_nested_model - Which hardware a structure is of
- * @VFIO_NESTED_MODEL_NONE: None.
- * @VFIO_NESTED_MODEL_ARM_SMMUV3: Arm SMMUv3.
- * @VFIO_NESTED_MODEL_INTEL_VTD: Intel VT-d.
+/*
+ * All @model below say which hardware a structure is of. Each model's header defines its
+ * number as VFIO_NESTED_MODEL_*. This one is no model's.
  */
-enum vfio_nested_model {
-	VFIO_NESTED_MODEL_NONE = 0,
-	VFIO_NESTED_MODEL_ARM_SMMUV3 = 1,
-	VFIO_NESTED_MODEL_INTEL_VTD = 2,
-};
+#define VFIO_NESTED_MODEL_NONE			0
 
 /*
  * VFIO_IOMMU_GET_INFO: capabilities in the chain of struct
@@ -89,14 +86,13 @@ enum vfio_nested_model {
  * struct vfio_nested_info_cap - VFIO_IOMMU_GET_INFO: nested translation
  * @header: The capability's, with @header.id VFIO_NESTED_INFO_CAP.
  * @flags: VFIO_NESTED_INFO_*.
- * @model: enum vfio_nested_model.
+ * @model: VFIO_NESTED_MODEL_*.
  * @ops: VFIO_NESTED_OP_*.
  * @pgsizes: Page and block sizes of the first stage, a bit each, in bytes: all
  *           those of the granules that the hardware walks.
  * @granules: Granules of the first stage, a bit each, in bytes.
- * @pasid_table_formats: Values of @s1fmt of struct vfio_nested_arm_smmuv3_table
- *                       that can be used, a bit each; of another @model, of its
- *                       own.
+ * @pasid_table_formats: Those formats that the model has for tables of PASIDs which
+ *                       can be used, a bit each.
  * @input_bits: Size of an IOVA in bits.
  * @output_bits: Size of a GPA in bits: what the second stage takes.
  * @asid_bits: Size of an ASID, the architectural ID that tags translations.
@@ -130,48 +126,11 @@ struct vfio_nested_info_cap {
 
 #define VFIO_NESTED_INFO_CAP			0x4e00
 
-/**
- * struct vfio_nested_info_arm_smmuv3 - VFIO_IOMMU_GET_INFO: registers of an SMMU
- * @header: The capability's, with @header.id VFIO_NESTED_INFO_CAP_ARM_SMMUV3.
- * @index: Counts the IOMMUs of the container from 0: there is one of these for
- *         each.
- * @reserved: 0.
- * @idr: SMMU_IDR0 to SMMU_IDR5, as the hardware has them.
- * @iidr: SMMU_IIDR.
- * @aidr: SMMU_AIDR.
- *
- * As of struct iommu_hw_info_arm_smmuv3, not every feature that the registers
- * announce is there for a guest.
+/*
+ * The ID of the model's own capability: the registers of an IOMMU. There is one for each
+ * that the container has.
  */
-struct vfio_nested_info_arm_smmuv3 {
-	struct vfio_info_cap_header header;
-	__u32	index;
-	__u32	reserved;
-	__u32	idr[6];
-	__u32	iidr;
-	__u32	aidr;
-};
-
-#define VFIO_NESTED_INFO_CAP_ARM_SMMUV3		0x4e01
-
-/**
- * struct vfio_nested_info_intel_vtd - VFIO_IOMMU_GET_INFO: registers of a VT-d unit
- * @header: The capability's, with @header.id VFIO_NESTED_INFO_CAP_INTEL_VTD.
- * @index: Counts the IOMMUs of the container from 0: there is one of these for
- *         each.
- * @reserved: 0.
- * @cap: CAP_REG, as the hardware has it.
- * @ecap: ECAP_REG.
- */
-struct vfio_nested_info_intel_vtd {
-	struct vfio_info_cap_header header;
-	__u32	index;
-	__u32	reserved;
-	__aligned_u64 cap;
-	__aligned_u64 ecap;
-};
-
-#define VFIO_NESTED_INFO_CAP_INTEL_VTD		0x4e02
+#define VFIO_NESTED_INFO_CAP_MODEL(model)	(VFIO_NESTED_INFO_CAP + (model))
 
 /**
  * struct vfio_nested_target - Which devices of a container
@@ -207,30 +166,6 @@ enum vfio_nested_config {
 	VFIO_NESTED_CONFIG_ABORT = 2,
 };
 
-/**
- * struct vfio_nested_arm_smmuv3_table - What the SMMU needs to know of a table of
- *                                       context descriptors
- * @s1fmt: STE.S1Fmt: 0 linear, 1 two levels with leaves of 4 KiB, 2 of 64 KiB.
- *         Must be 0 with @pasid_bits 0.
- * @s1dss: STE.S1DSS: what transactions without a PASID do: 0 abort, 1 bypass the
- *         first stage, 2 use the table's entry 0. Must be 0 with @pasid_bits 0.
- * @s1cir: STE.S1CIR, @s1cor: STE.S1COR, @s1csh: STE.S1CSH: how the SMMU reads the
- *         table.
- * @s1cor: See @s1cir.
- * @s1csh: See @s1cir.
- * @stalld: STE.S1STALLD. Transactions are never stalled, either way.
- * @reserved: 0.
- */
-struct vfio_nested_arm_smmuv3_table {
-	__u8	s1fmt;
-	__u8	s1dss;
-	__u8	s1cir;
-	__u8	s1cor;
-	__u8	s1csh;
-	__u8	stalld;
-	__u8	reserved[2];
-};
-
 /* @device_id is given. It takes a target that is one device. */
 #define VFIO_NESTED_BIND_DEVICE_ID		(1 << 0)
 /* A bound device gets the new configuration in the place of the one it has. */
@@ -247,18 +182,17 @@ struct vfio_nested_arm_smmuv3_table {
  * @flags: VFIO_NESTED_BIND_*.
  * @target: Which devices.
  * @config: enum vfio_nested_config. Unless it is TRANSLATE, @base, @pasid_bits and
- *          @arm_smmuv3 must be 0.
- * @model: enum vfio_nested_model, which says how @base is laid out: that of
+ *          @data must be 0.
+ * @model: VFIO_NESTED_MODEL_*, which says how @base is laid out: that of
  *         struct vfio_nested_info_cap.
- * @device_id: What the guest calls the device, in invalidations and in events (an
- *             SMMU's StreamID), unique in the container, at most 32 bits. Without
- *             VFIO_NESTED_BIND_DEVICE_ID this is 0, and the ID stays as it is: at
- *             first, what the hardware calls the device.
+ * @device_id: What the guest calls the device, in invalidations and in events, unique
+ *             in the container, at most 32 bits. Without VFIO_NESTED_BIND_DEVICE_ID this
+ *             is 0, and the ID stays as it is: at first, what the hardware calls the
+ *             device.
  * @base: The GPA of the table.
- * @pasid_bits: The table has entries for PASIDs of that many bits (STE.S1CDMax).
+ * @pasid_bits: The table has entries for PASIDs of that many bits.
  * @reserved: 0.
- * @arm_smmuv3: With VFIO_NESTED_MODEL_ARM_SMMUV3.
- * @data: As large as any model needs. What the model does not use is 0.
+ * @data: What the model needs to know besides. What it does not use is 0.
  *
  * Makes the guest's table the first stage of the target's devices, which until
  * now had the second stage only, or another first stage with
@@ -290,10 +224,7 @@ struct vfio_nested_bind_pasid_table {
 	__aligned_u64 base;
 	__u32	pasid_bits;
 	__u32	reserved;
-	union {
-		struct vfio_nested_arm_smmuv3_table arm_smmuv3;
-		__aligned_u64 data[4];
-	};
+	__aligned_u64 data[4];
 };
 
 #define VFIO_NESTED_BIND_PASID_TABLE		VFIO_NESTED_IO(0)
@@ -340,13 +271,13 @@ struct vfio_nested_unbind {
  * @argsz: The size of this structure.
  * @flags: VFIO_NESTED_PGTBL_*. UNBIND: NO_PASID or 0.
  * @target: Which devices.
- * @model: enum vfio_nested_model, which says how the page table is laid out: that
+ * @model: VFIO_NESTED_MODEL_*, which says how the page table is laid out: that
  *         of struct vfio_nested_info_cap. UNBIND: 0, as all below but @pasid.
  * @pasid: The PASID that is to use it, which VFIO_NESTED_PASID_ALLOC gave.
  * @base: The GPA of the page table.
  * @input_bits: Size of an IOVA in bits.
  * @device_id: What the guest calls the device, as of VFIO_NESTED_BIND_PASID_TABLE.
- * @data: For the model.
+ * @data: What the model needs to know besides. What it does not use is 0.
  *
  * Binds a page table of the guest's, where it is the host that has the tables that
  * lead to it: by PASID, or of a device's own traffic. Hardware that nests walks it;
@@ -359,24 +290,6 @@ struct vfio_nested_unbind {
  *
  * A device's own traffic and that of each PASID are bound and unbound apart from each
  * other, but are of one @device_id.
- *
- * What @data holds, by @model:
- *
- * - ARM_SMMUV3: in @data[0] the first 64 bits of the guest's context descriptor, as
- *   the guest wrote it. @base is its TTB0, @input_bits is 64 - T0SZ. The table is one
- *   of VMSAv8-64 for the lower half (EPD0 0, EPD1 1, AA64 1, V 1) with addresses of up
- *   to 48 bits; big-endian tables, top bytes that are ignored, and flags that hardware
- *   sets (HA, HD) are EOPNOTSUPP. The ASID is what @archid of struct vfio_nested_inv
- *   names.
- * - INTEL_VTD: in @data[0] IOMMU_VTD_S1_SRE, _EAFE, _WPE of <linux/iommufd.h>, those
- *   that the unit has (EOPNOTSUPP). Without caching mode they do what they say. With it,
- *   EAFE is EOPNOTSUPP, and the others are about requests with supervisor privilege,
- *   which are refused anyhow. @input_bits is 48 or 57, by the levels of the table. Of
- *   what software translates, IOVAs of up to @input_bits of struct vfio_nested_info_cap
- *   are there. Translations are tagged by PASID: @archid of struct vfio_nested_inv is
- *   one, of at most 20 bits, and 0 for traffic without. Software does not look at it.
- *
- * The rest of @data is 0.
  *
  * UNBIND leaves the devices with GPAs, as they were before the first bind, and a PASID
  * without any access.
@@ -489,8 +402,7 @@ enum vfio_nested_inv_granularity {
  * @granularity: enum vfio_nested_inv_granularity.
  * @flags: VFIO_NESTED_INV_HAS_*, VFIO_NESTED_INV_LEAF.
  * @pasid: The PASID.
- * @archid: The tag that the guest's table gives to the PASID's translations (an
- *          SMMU's ASID).
+ * @archid: The tag that the PASID's translations have.
  * @reserved: 0.
  * @device_id: The device, as of VFIO_NESTED_BIND_PASID_TABLE. Without it, PASID
  *             and DEV_IOTLB mean all bound devices.
@@ -532,9 +444,7 @@ struct vfio_nested_inv {
  * @argsz: The size of this structure.
  * @flags: 0.
  * @model: VFIO_NESTED_MODEL_NONE: the entries are struct vfio_nested_inv. That of
- *         struct vfio_nested_info_cap: the guest's own commands (of an SMMU, 16
- *         bytes, little-endian, with a device_id as StreamID; the same as are
- *         allowed with IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3).
+ *         struct vfio_nested_info_cap: the guest's own commands.
  * @entry_size: The size of an entry in bytes. Of a larger one than the kernel
  *              knows, the excess must be zero; a smaller one is EINVAL.
  * @entries: User address of the entries.
@@ -704,12 +614,9 @@ enum vfio_nested_event_reason {
  * @pasid: The PASID of the transaction, or 0.
  * @device_id: The device, by the guest's ID of it.
  * @addr: The IOVA, or 0.
- * @model: enum vfio_nested_model of @raw.
+ * @model: VFIO_NESTED_MODEL_* of @raw.
  * @reserved: 0.
- * @raw: The event as the guest expects it of its hardware (of an SMMU: the record
- *       of the event queue, little-endian, with @device_id as StreamID; of a VT-d
- *       unit: the fault recording register, little-endian, with @device_id as source
- *       ID, of a unit that walks the guest's table itself).
+ * @raw: The event as the guest expects it of its hardware.
  */
 struct vfio_nested_event {
 	__u32	flags;

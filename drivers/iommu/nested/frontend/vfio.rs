@@ -58,11 +58,9 @@ use kernel::transmute::AsBytes;
 
 /// What the uAPI calls the formats of a [`Backend`].
 pub(crate) trait Abi: Backend {
-    /// Of `enum vfio_nested_model`.
+    /// `VFIO_NESTED_MODEL_*`.
     const MODEL: u32;
-    /// The ID of the capability that [`Self::Info`] is.
-    const INFO: u16;
-    /// What follows the capability's header.
+    /// What follows the header of the model's own capability.
     type Info: AsBytes;
 
     /// The registers of `iommu`, the `index`th of a container.

@@ -32,8 +32,7 @@ impl ViommuAbi for SmmuV3 {
 
 #[cfg(CONFIG_IOMMU_NESTED_VFIO)]
 impl crate::frontend::vfio::Abi for SmmuV3 {
-    const MODEL: u32 = bindings::vfio_nested_model_VFIO_NESTED_MODEL_ARM_SMMUV3;
-    const INFO: u16 = bindings::VFIO_NESTED_INFO_CAP_ARM_SMMUV3 as u16;
+    const MODEL: u32 = bindings::VFIO_NESTED_MODEL_ARM_SMMUV3;
     /// `struct vfio_nested_info_arm_smmuv3` without its header.
     type Info = [u32; 10];
 

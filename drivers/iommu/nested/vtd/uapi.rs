@@ -24,8 +24,7 @@ impl Abi for Vtd {
 
 #[cfg(CONFIG_IOMMU_NESTED_VFIO)]
 impl crate::frontend::vfio::Abi for Vtd {
-    const MODEL: u32 = bindings::vfio_nested_model_VFIO_NESTED_MODEL_INTEL_VTD;
-    const INFO: u16 = bindings::VFIO_NESTED_INFO_CAP_INTEL_VTD as u16;
+    const MODEL: u32 = bindings::VFIO_NESTED_MODEL_INTEL_VTD;
     /// `struct vfio_nested_info_intel_vtd` without its header.
     type Info = [u64; 3];
 

@@ -125,12 +125,12 @@ impl<O: FromBytes> BindTable<O> {
         if !flag(ID) && raw.device_id != 0 {
             return Err(EINVAL);
         }
-        let data = data_of(raw);
-        let (options, rest) = O::from_bytes_copy_prefix(AsBytes::as_bytes(&data)).ok_or(EINVAL)?;
+        let (options, rest) =
+            O::from_bytes_copy_prefix(AsBytes::as_bytes(&raw.data)).ok_or(EINVAL)?;
         if rest.iter().any(|&byte| byte != 0) {
             return Err(EINVAL);
         }
-        let bare = raw.base == 0 && raw.pasid_bits == 0 && data == [0; 4] && !flag(CACHE);
+        let bare = raw.base == 0 && raw.pasid_bits == 0 && raw.data == [0; 4] && !flag(CACHE);
 
         Ok(Self {
             stage: match raw.config {
@@ -254,15 +254,6 @@ impl PasidRange {
             _ => Err(EINVAL),
         }
     }
-}
-
-/// The part of the structure that is the model's.
-fn data_of(raw: &bindings::vfio_nested_bind_pasid_table) -> [u64; 4] {
-    const END: usize = size_of::<[u64; 4]>();
-    let bytes = raw.as_bytes();
-    let tail = bytes.len() - END;
-
-    <[u64; 4]>::from_bytes_copy(&bytes[tail..]).unwrap_or([0; 4])
 }
 
 /// Which caches an invalidation is for.

@@ -260,7 +260,7 @@ fn put_nesting<B: Abi>(chain: &mut Chain, state: &State<B>, stages: &[Arc<Stage<
         if stages[..i].iter().any(same) {
             continue;
         }
-        chain.begin(B::INFO.into(), 1)?;
+        chain.begin(bindings::VFIO_NESTED_INFO_CAP + B::MODEL, 1)?;
         chain.put(&B::info(iommu, index))?;
         chain.end()?;
         index += 1;

@@ -75,9 +75,7 @@ impl<B: Abi> Container<B> {
         let mut done = 0;
         let result = self.stages().and_then(|stages| match raw.model {
             _ if raw.flags != 0 || raw.reserved != 0 => Err(EINVAL),
-            bindings::vfio_nested_model_VFIO_NESTED_MODEL_NONE => {
-                self.invalidate_any(&stages, &entries, &mut done)
-            }
+            bindings::VFIO_NESTED_MODEL_NONE => self.invalidate_any(&stages, &entries, &mut done),
             model if model == B::MODEL && takes_commands(&stages) => {
                 self.invalidate_own(&stages, &entries, &mut done)
             }

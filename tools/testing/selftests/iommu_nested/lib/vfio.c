@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -6,6 +7,16 @@
 #include <sys/ioctl.h>
 
 #include "vfio.h"
+
+/* The headers of the models do not know of each other. */
+static_assert(VFIO_NESTED_MODEL_ARM_SMMUV3 != VFIO_NESTED_MODEL_INTEL_VTD,
+	      "a model's number is its own");
+static_assert(VFIO_NESTED_INFO_CAP_ARM_SMMUV3 ==
+	      VFIO_NESTED_INFO_CAP_MODEL(VFIO_NESTED_MODEL_ARM_SMMUV3),
+	      "a capability's ID goes by the model's number");
+static_assert(VFIO_NESTED_INFO_CAP_INTEL_VTD ==
+	      VFIO_NESTED_INFO_CAP_MODEL(VFIO_NESTED_MODEL_INTEL_VTD),
+	      "a capability's ID goes by the model's number");
 
 int vfio_ioctl(int fd, unsigned long request, void *arg)
 {

@@ -13,6 +13,8 @@
 #include <linux/types.h>
 #include <linux/vfio.h>
 #include <linux/vfio_nested.h>
+#include <linux/vfio_nested/smmu_v3/model.h>
+#include <linux/vfio_nested/vtd/model.h>
 
 /** vfio_ioctl() - any of them: a result or a negative errno */
 int vfio_ioctl(int fd, unsigned long request, void *arg);

@@ -48,22 +48,30 @@ static void guest_up(struct __test_metadata *_metadata, struct host *host,
 	vm_make_tables(_metadata, vm);
 }
 
+/* What the model has in a bind. */
+static struct vfio_nested_arm_smmuv3_table *
+smmu_table(struct vfio_nested_bind_pasid_table *cmd)
+{
+	return (struct vfio_nested_arm_smmuv3_table *)cmd->data;
+}
+
 /* The bind that makes the guest's tables translate; to be changed by tests. */
 static struct vfio_nested_bind_pasid_table table_of(const struct vm *vm)
 {
-	return (struct vfio_nested_bind_pasid_table){
+	struct vfio_nested_bind_pasid_table cmd = {
 		.flags = VFIO_NESTED_BIND_DEVICE_ID,
 		.target = device_of(vm->edu),
 		.config = VFIO_NESTED_CONFIG_TRANSLATE,
 		.model = VFIO_NESTED_MODEL_ARM_SMMUV3,
 		.device_id = vm->vsid,
 		.base = guest_gpa(&vm->host->ram, vm->cd),
-		.arm_smmuv3 = {
-			.s1cir = SMMU_CACHE_WBRAWA,
-			.s1cor = SMMU_CACHE_WBRAWA,
-			.s1csh = SMMU_SHARE_INNER,
-		},
 	};
+	*smmu_table(&cmd) = (struct vfio_nested_arm_smmuv3_table){
+		.s1cir = SMMU_CACHE_WBRAWA,
+		.s1cor = SMMU_CACHE_WBRAWA,
+		.s1csh = SMMU_SHARE_INNER,
+	};
+	return cmd;
 }
 
 /* ... and one that does without: bypass, abort. */

@@ -375,12 +375,15 @@ static void refused(struct __test_metadata *_metadata, struct vm *vm,
 	}
 }
 
-#define REFUSE(rc, change) do {						\
+#define REFUSE_IN(rc, part, change) do {					\
 	struct vfio_nested_bind_pasid_table cmd = table_of(vm);		\
 									\
-	cmd.change;							\
+	(part).change;							\
 	refused(_metadata, vm, &cmd, rc, #change);			\
 } while (0)
+
+#define REFUSE(rc, change)	REFUSE_IN(rc, cmd, change)
+#define REFUSE_TABLE(rc, change) REFUSE_IN(rc, *smmu_table(&cmd), change)
 
 TEST_F(bind, refusals_of_any_model)
 {
@@ -418,7 +421,7 @@ TEST_F(bind, refusals_without_a_table)
 		cmd.pasid_bits = 1;
 		refused(_metadata, vm, &cmd, -EINVAL, "pasid_bits");
 		cmd = no_table(vm, configs[i]);
-		cmd.arm_smmuv3.stalld = 1;
+		smmu_table(&cmd)->stalld = 1;
 		refused(_metadata, vm, &cmd, -EINVAL, "options");
 		cmd = no_table(vm, configs[i]);
 		cmd.data[3] = 1ULL << 63;
@@ -442,19 +445,19 @@ TEST_F(bind, refusals_of_smmuv3)
 	REFUSE(-ERANGE, pasid_bits = ssid_bits + 1);
 	REFUSE(-ERANGE, pasid_bits = 32);
 	REFUSE(-ERANGE, pasid_bits = ~0U);
-	REFUSE(-EINVAL, arm_smmuv3.s1fmt = 1);
-	REFUSE(-EINVAL, arm_smmuv3.s1fmt = 2);
-	REFUSE(-EINVAL, arm_smmuv3.s1fmt = 3);
-	REFUSE(-EINVAL, arm_smmuv3.s1fmt = 4);
-	REFUSE(-EINVAL, arm_smmuv3.s1dss = 1);
-	REFUSE(-EINVAL, arm_smmuv3.s1dss = 2);
-	REFUSE(-EINVAL, arm_smmuv3.s1dss = 4);
-	REFUSE(-EINVAL, arm_smmuv3.s1cir = 4);
-	REFUSE(-EINVAL, arm_smmuv3.s1cor = 4);
-	REFUSE(-EINVAL, arm_smmuv3.s1csh = 4);
-	REFUSE(-EINVAL, arm_smmuv3.stalld = 2);
-	REFUSE(-EINVAL, arm_smmuv3.reserved[0] = 1);
-	REFUSE(-EINVAL, arm_smmuv3.reserved[1] = 1);
+	REFUSE_TABLE(-EINVAL, s1fmt = 1);
+	REFUSE_TABLE(-EINVAL, s1fmt = 2);
+	REFUSE_TABLE(-EINVAL, s1fmt = 3);
+	REFUSE_TABLE(-EINVAL, s1fmt = 4);
+	REFUSE_TABLE(-EINVAL, s1dss = 1);
+	REFUSE_TABLE(-EINVAL, s1dss = 2);
+	REFUSE_TABLE(-EINVAL, s1dss = 4);
+	REFUSE_TABLE(-EINVAL, s1cir = 4);
+	REFUSE_TABLE(-EINVAL, s1cor = 4);
+	REFUSE_TABLE(-EINVAL, s1csh = 4);
+	REFUSE_TABLE(-EINVAL, stalld = 2);
+	REFUSE_TABLE(-EINVAL, reserved[0] = 1);
+	REFUSE_TABLE(-EINVAL, reserved[1] = 1);
 	REFUSE(-EINVAL, data[1] = 1);
 	REFUSE(-EINVAL, data[3] = 1ULL << 63);
 	if (!IDR0_ATS(idr[0]))
@@ -474,9 +477,9 @@ TEST_F(bind, options)
 		struct vfio_nested_bind_pasid_table cmd = table_of(vm);
 
 		cmd.flags |= VFIO_NESTED_BIND_REPLACE;
-		cmd.arm_smmuv3.s1cir = i;
-		cmd.arm_smmuv3.s1cor = i;
-		cmd.arm_smmuv3.s1csh = i == 1 ? 0 : i;	/* 1 is reserved */
+		smmu_table(&cmd)->s1cir = i;
+		smmu_table(&cmd)->s1cor = i;
+		smmu_table(&cmd)->s1csh = i == 1 ? 0 : i;	/* 1 is reserved */
 		EXPECT_EQ(0, vfio_bind(vm->host->fd, &cmd));
 		EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));
 	}
@@ -490,7 +493,7 @@ TEST_F(bind, stalld)
 	struct vfio_nested_bind_pasid_table cmd = table_of(vm);
 
 	vm_map(_metadata, vm, IOVA, PAGE_A);
-	cmd.arm_smmuv3.stalld = 1;
+	smmu_table(&cmd)->stalld = 1;
 	EXPECT_EQ(stalls ? 0 : -EOPNOTSUPP, vfio_bind(vm->host->fd, &cmd));
 	if (stalls)
 		EXPECT_EQ(PAGE_A, vm_hits(_metadata, vm, IOVA));

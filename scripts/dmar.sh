@@ -39,6 +39,14 @@ two)
 		unit(0, UNIT_BESIDE + 0x1000, endpoint(6)),
 		caches(map { endpoint($_) } 4, 5, 6)'
 	;;
+# The same with devices behind two root ports, of which the first lets translation requests
+# through, or all do.
+ports)
+	table='1, unit(ALL, UNIT_BESIDE_PORTS), ports(0, bridge(1))'
+	;;
+all-ports)
+	table='1, unit(ALL, UNIT_BESIDE_PORTS), ports(ALL)'
+	;;
 *) die "dmar.sh: unknown table $name" ;;
 esac
 
@@ -46,7 +54,8 @@ esac
 make_table() {
 	# shellcheck disable=SC2016 # Perl's own $
 	tools perl -e '
-		use constant { ALL => 1, UNIT => 0xfed90000, UNIT_BESIDE => 0xfeb00000 };
+		use constant { ALL => 1, UNIT => 0xfed90000, UNIT_BESIDE => 0xfeb00000,
+			UNIT_BESIDE_PORTS => 0xfe602000 };
 		sub scope {
 			my ($type, @path) = @_;
 			pack("C C x4 (C x)*", $type, 6 + 2 * @path, @path)
@@ -62,6 +71,11 @@ make_table() {
 		sub reserved {
 			my ($first, $last, $scope) = @_;
 			pack("v v x4 Q< Q< a*", 1, 24 + length($scope), $first, $last, $scope)
+		}
+		sub ports {
+			my ($flags, @scopes) = @_;
+			my $scopes = join("", @scopes);
+			pack("v v C x v a*", 2, 8 + length($scopes), $flags, 0, $scopes)
 		}
 		sub caches {
 			my $scopes = join("", @_);

@@ -12,8 +12,8 @@
 # (scalable-mode=on: second stage only; with fsts=on,pasid-bits=20 first stage only).
 # UNIT=nested, separate or caching has a unit beside QEMU instead, such a one of
 # vtd-unit.sh's, and devices of its own, with UNITS=2 two and the last device behind the
-# second; what they say, and "exit" with the exit code, is in build/log/NAME.unit and
-# NAME.unit2.
+# second, with PORTS=1 two devices, each behind a root port; what they say, and "exit" with
+# the exit code, is in build/log/NAME.unit and NAME.unit2.
 # MORE= is a cpio that is added to the initramfs.
 # TRACE= is an event of QEMU's to be logged in build/log/NAME.trace.
 # The exit code is that of the suite.
@@ -29,22 +29,29 @@ belongs "$variant" || die "the machine $variant is not of ARCH=$ARCH"
 
 command_line="$machine_parameters nested.run=$suite"
 
-# function_beside SOCKET ADDR: what QEMU has to be told of it
+# function_beside SOCKET BUS ADDR: what QEMU has to be told of it
 function_beside() {
-	printf '{"driver":"vfio-user-pci","addr":"%s","x-no-posted-writes":true,' "$2"
-	printf '"socket":{"type":"unix","path":"%s"}}' "$1"
+	printf '{"driver":"vfio-user-pci","bus":"%s","addr":"%s",' "$2" "$3"
+	printf '"x-no-posted-writes":true,"socket":{"type":"unix","path":"%s"}}' "$1"
 }
 
-# unit_beside NAME ADDR SLOT...: starts it, and adds it and its devices to the machine.
+# unit_beside NAME ADDR RID...: starts it, and adds it and its devices to the machine, by their
+# requester IDs: the slot on the root bus, or the number of the bus behind a root port.
 unit_beside() {
-	local socket=$results/$name.$1 slot functions=()
+	local socket=$results/$name.$1 rid bus functions=()
 	local report=$log/$name.$1
 	[ ${#socket} -lt 90 ] || die "$results is too long a path for sockets"
 	rm -f "$socket".*
-	machine+=(-device "$(function_beside "$socket.registers" "$2")")
-	for slot in "${@:3}"; do
-		functions+=("$(printf %x $((slot << 3)))=$socket.$slot")
-		machine+=(-device "$(function_beside "$socket.$slot" "$slot")")
+	machine+=(-device "$(function_beside "$socket.registers" pcie.0 "$2")")
+	for rid in "${@:3}"; do
+		bus=pcie.0
+		if [ $((rid >> 8)) != 0 ]; then
+			bus=port$((rid >> 8))
+			machine+=(-device "pcie-root-port,id=$bus,chassis=${bus#port},addr=$((rid >> 8))")
+		fi
+		functions+=("${rid#0x}=$socket.$rid")
+		machine+=(-device
+			"$(function_beside "$socket.$rid" "$bus" "$(printf %x $((rid >> 3 & 31)))")")
 	done
 	{
 		unit_status=0
@@ -55,7 +62,7 @@ unit_beside() {
 	} >"$report" 2>&1 &
 	units+=($!)
 	# The last of the sockets.
-	until [ -e "$socket.$slot" ]; do
+	until [ -e "$socket.$rid" ]; do
 		sleep 0.1
 		kill -0 "${units[-1]}" 2>/dev/null || die "no unit: $(cat "$report")"
 	done
@@ -71,11 +78,13 @@ units_beside() {
 		-object "memory-backend-file,id=ram,size=$1M,mem-path=$ram,share=on"
 		-machine memory-backend=ram
 	)
-	if [ "${UNITS:-1}" = 1 ]; then
-		unit_beside unit 0x10 4 5 6
+	if [ "${UNITS:-1}" = 2 ]; then
+		unit_beside unit 0x10 0x20 0x28
+		unit_beside unit2 0x11 0x30
+	elif [ -n "${PORTS-}" ]; then
+		unit_beside unit 0x10 0x100 0x200
 	else
-		unit_beside unit 0x10 4 5
-		unit_beside unit2 0x11 6
+		unit_beside unit 0x10 0x20 0x28 0x30
 	fi
 }
 

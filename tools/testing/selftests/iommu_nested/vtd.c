@@ -31,6 +31,7 @@
 #include "tests/vtd_fault.c"
 #include "tests/vtd_nested.c"
 #include "tests/vtd_device.c"
+#include "tests/vtd_ports.c"
 #include "tests/vtd_dirty.c"
 #include "tests/vtd_pri.c"
 #include "tests/vtd_units.c"

@@ -262,6 +262,68 @@ int pci_msi_address(const char *bdf, __u64 *address)
 	return -ENOENT;
 }
 
+int pci_rid(const char *bdf)
+{
+	unsigned int bus, slot, function;
+
+	if (sscanf(bdf, "%*x:%x:%x.%x", &bus, &slot, &function) != 3)
+		return -EINVAL;
+	return bus << 8 | slot << 3 | function;
+}
+
+/* Where the control register of ATS is, and what is there */
+static int ats_control(int fd, __u16 *control)
+{
+	int at = PCI_CFG_SPACE_SIZE;
+	__u32 header;
+
+	while (at) {
+		if (pread(fd, &header, sizeof(header), at) != sizeof(header))
+			return -EIO;
+		if (PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_ATS)
+			break;
+		at = PCI_EXT_CAP_NEXT(header);
+	}
+	if (!at)
+		return -ENOENT;
+	at += PCI_ATS_CTRL;
+	return pread(fd, control, sizeof(*control), at) == sizeof(*control) ?
+	       at : -EIO;
+}
+
+int pci_ats(const char *bdf)
+{
+	int fd = pci_open_config(bdf, O_RDONLY);
+	__u16 control;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = ats_control(fd, &control);
+	close(fd);
+	return rc < 0 ? rc : !!(control & PCI_ATS_CTRL_ENABLE);
+}
+
+int pci_set_ats(const char *bdf, bool on)
+{
+	int fd = pci_open_config(bdf, O_RDWR);
+	__u16 control;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = ats_control(fd, &control);
+	if (rc >= 0) {
+		control &= ~PCI_ATS_CTRL_ENABLE;
+		if (on)
+			control |= PCI_ATS_CTRL_ENABLE;
+		rc = pwrite(fd, &control, sizeof(control), rc) ==
+		     sizeof(control) ? 0 : -EIO;
+	}
+	close(fd);
+	return rc;
+}
+
 static int link_name(const char *bdf, const char *link, char *name, size_t size)
 {
 	char target[PATH_MAX] = "";

@@ -3,6 +3,7 @@
 #ifndef IOMMU_NESTED_PCI_H
 #define IOMMU_NESTED_PCI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <linux/types.h>
 
@@ -55,6 +56,14 @@ int pci_map_bar0(const char *bdf, void **bar, size_t *size);
 
 /** pci_msi_address() - where the function writes its MSI, as it has been told */
 int pci_msi_address(const char *bdf, __u64 *address);
+
+/** pci_rid() - its requester ID; -EINVAL if this is no name of a function */
+int pci_rid(const char *bdf);
+
+/** pci_ats() - whether it may ask for translations (ATS); -ENOENT if it can't */
+int pci_ats(const char *bdf);
+/** pci_set_ats() - the same whatever the kernel thinks of it, through sysfs */
+int pci_set_ats(const char *bdf, bool on);
 
 /** pci_iommu() - the name of the IOMMU before a function */
 int pci_iommu(const char *bdf, char *name, size_t size);

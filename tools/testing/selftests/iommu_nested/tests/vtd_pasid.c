@@ -354,8 +354,7 @@ TEST_F(vtd_pasid_table, own_translations)
 	struct vfio_nested_bind_guest_pgtbl cmd;
 	struct host *host = &self->host;
 	__u32 num = 1;
-	unsigned int slot;
-	int found;
+	int rid;
 
 	if (self->software)
 		SKIP(return, "the device is not told of a shadow");
@@ -364,10 +363,10 @@ TEST_F(vtd_pasid_table, own_translations)
 	EXPECT_EQ(PAGE_A, HITS_BY(EDU_OWN, IOVA));
 	ENTRY(IOVA, 0) = GPA(PAGE_B) | FL_PAGE;
 	ASSERT_EQ(0, pasid_flush(host, 0, IOVA));
-	found = sscanf(self->edu->bdf, "%*x:00:%x.0", &slot);
-	ASSERT_EQ(1, found);
+	rid = pci_rid(self->edu->bdf);
+	ASSERT_LE(0, rid);
 	inv.flags = VFIO_NESTED_INV_HAS_DEVICE;
-	inv.device_id = slot << 3;
+	inv.device_id = rid;
 	ASSERT_EQ(0, vfio_invalidate(host->fd, &inv, &num));
 	EXPECT_EQ(PAGE_B, HITS_BY(EDU_OWN, IOVA));
 	ASSERT_EQ(0, vfio_unmap(host->fd, GUEST_GPA, GUEST_SIZE, NULL));

@@ -44,6 +44,7 @@ use super::{
         Space, //
     },
     switch::{
+        self,
         Place,
         OWN, //
     },
@@ -200,6 +201,8 @@ pub(crate) struct Source<M: Machine> {
     device_tlb: Option<DeviceTlb>,
     /// The device may ask for pages.
     pri: bool,
+    /// It is a bridge: those behind it may have its requester ID.
+    bridge: bool,
     /// What its context entry is while it is in use.
     context: ContextEntry,
     #[pin]
@@ -220,6 +223,7 @@ impl<M: Machine> Source<M> {
         pasid_bits: u32,
         device_tlb: Option<DeviceTlb>,
         pri: bool,
+        bridge: bool,
     ) -> Result<impl PinInit<Self, Error>> {
         for &rid in &rids {
             M::engine(unit).ensure_context(memory, rid)?;
@@ -240,6 +244,7 @@ impl<M: Machine> Source<M> {
             pasid_bits,
             device_tlb,
             pri,
+            bridge,
             state <- new_mutex!(
                 State {
                     table,
@@ -302,15 +307,6 @@ impl<M: Machine> Source<M> {
         }
     }
 
-    /// Has the unit look into the device's PASID directory. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// - [`EIO`] and others: the unit does not do what it is told. [`Traffic::stop`] is due.
-    pub(crate) fn start(&self) -> Result {
-        self.write_contexts(&self.context)
-    }
-
     /// The device's traffic, to look at and to change. May sleep.
     pub(crate) fn lock(&self) -> Traffic<'_, M> {
         Traffic {
@@ -319,17 +315,33 @@ impl<M: Machine> Source<M> {
         }
     }
 
-    /// Writes the entries of the device's requester IDs, but for those that a bridge gives to
-    /// another device, too, which came first: devices behind one bridge are attached alike.
-    fn write_contexts(&self, context: &ContextEntry) -> Result {
+    /// Has the unit look into the device's PASID directory for what comes by a requester ID.
+    fn take(&self, rid: u16) -> Result {
+        let engine = self.engine();
+        let mut tables = engine.tables.lock();
+        let there = tables.read(rid).ok_or(ENOENT)?;
+
+        if there.directory() == self.context.directory() {
+            return Ok(());
+        }
+        tables.write(engine, rid, &self.context)?;
+        match there.is_present() {
+            // That was found by way of another's directory.
+            true => switch::forget_all(engine, &engine.features),
+            false => Ok(()),
+        }
+    }
+
+    /// Has the unit refuse what comes by requester IDs that lead to the device's PASID directory.
+    fn leave_contexts(&self) -> Result {
         let engine = self.engine();
         let mut tables = engine.tables.lock();
 
         for &rid in &self.rids {
             let there = tables.read(rid).ok_or(ENOENT)?;
 
-            if !there.is_present() || there.directory() == self.context.directory() {
-                tables.write(engine, rid, context)?;
+            if there.directory() == self.context.directory() {
+                tables.write(engine, rid, &ContextEntry::blocked())?;
             }
         }
         Ok(())
@@ -478,7 +490,7 @@ impl<M: Machine> Traffic<'_, M> {
         while let Some(pasid) = self.state.attached.first().map(|(pasid, _)| *pasid) {
             let _ = self.switch(pasid, Attachment::Blocked);
         }
-        let _ = self.source.write_contexts(&ContextEntry::blocked());
+        let _ = self.source.leave_contexts();
     }
 
     /// Writes the entries that lead to a domain again, which wants them different now. May sleep.
@@ -551,6 +563,40 @@ impl<M: Machine> Traffic<'_, M> {
         }
         result
     }
+}
+
+/// Has the unit find what comes by each of `rids` in the PASID directory of a device that has that
+/// requester ID. A bridge may give one to several devices, or its own: these are in one group and
+/// attached alike, and the first of them has it, before the bridge. `sources` are all devices of the
+/// unit, and stay that while this runs. May sleep.
+///
+/// # Errors
+///
+/// - [`EIO`] and others: the unit does not do what it is told.
+pub(crate) fn settle<'a, M: Machine + 'a>(
+    rids: &[u16],
+    sources: impl Iterator<Item = &'a Source<M>> + Clone,
+) -> Result {
+    rids.iter().try_for_each(|rid| {
+        let having = sources.clone().filter(|source| source.rids.contains(rid));
+
+        having
+            .min_by_key(|source| source.bridge)
+            .map_or(Ok(()), |source| source.take(*rid))
+    })
+}
+
+/// Whether the traffic of a device may have a requester ID of another's, bridges apart. `sources`
+/// are all devices of the unit.
+pub(crate) fn is_shared<'a, M: Machine + 'a>(
+    source: &Source<M>,
+    mut sources: impl Iterator<Item = &'a Source<M>>,
+) -> bool {
+    sources.any(|other| {
+        !core::ptr::eq(source, other)
+            && !other.bridge
+            && other.rids.iter().any(|rid| source.rids.contains(rid))
+    })
 }
 
 /// Has a unit record in a second stage which pages devices write to, or no longer. What is made

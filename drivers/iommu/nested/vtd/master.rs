@@ -111,7 +111,9 @@ impl Master {
 
         let own_memory = firmware::own_memory(&pci)?;
         let pri = ats && features.serves_page_requests() && pci.has_pri();
-        let source = Source::new(unit, &unit.memory(hw), rids, pasid_bits, device_tlb, pri)?;
+        let memory = unit.memory(hw);
+        let bridge = pci.is_bridge();
+        let source = Source::new(unit, &memory, rids, pasid_bits, device_tlb, pri, bridge)?;
 
         Ok(try_pin_init!(Self {
             dev: dev.into(),
@@ -121,13 +123,8 @@ impl Master {
         }? Error))
     }
 
-    /// Has the unit look into the device's PASID directory. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// - [`EIO`] and others: the unit does not do what it is told. Nothing has changed.
-    pub(crate) fn start(&self) -> Result {
-        self.source.start().inspect_err(|_| self.stop())?;
+    /// Has the device use ATS, if it can be used.
+    pub(crate) fn start(&self) {
         if self.source.has_device_tlb() {
             let on = PciEndpoint::new(&self.dev).map(|pci| pci.enable_ats(TRANSLATION_UNIT));
 
@@ -135,10 +132,10 @@ impl Master {
                 dev_err!(self.dev, "failed to enable ATS\n");
             }
         }
-        Ok(())
     }
 
-    /// Has the unit refuse all of the device's traffic. May sleep.
+    /// Has the unit refuse all of the device's traffic, but for what comes by a requester ID that
+    /// is another's now. May sleep.
     pub(crate) fn stop(&self) {
         let mut traffic = self.source.lock();
 

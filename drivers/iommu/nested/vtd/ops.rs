@@ -3,7 +3,10 @@
 //! VT-d as a driver of the IOMMU core.
 
 use super::{
-    attach::Attachment,
+    attach::{
+        self,
+        Attachment, //
+    },
     domain::Domain,
     firmware,
     master::Master,
@@ -50,12 +53,14 @@ const INTERRUPTS_SIZE: usize = 0x10_0000;
 /// The registered units.
 static UNITS: Instances<Vtd> = Instances::new();
 
-/// Takes a device out of the list of those in use.
+/// Takes a device out of the list of those in use. Others have what requester IDs they had in
+/// common.
 fn forget(ep: &Endpoint<Vtd>) {
-    ep.iommu()
-        .devices
-        .lock()
-        .retain(|there| !core::ptr::eq(&**there, ep));
+    let mut devices = ep.iommu().devices.lock();
+
+    devices.retain(|there| !core::ptr::eq(&**there, ep));
+    // There is nobody to tell if the unit does not answer; the entries say it.
+    let _ = attach::settle(ep.rids(), devices.iter().map(|there| there.source()));
 }
 
 impl Driver for Vtd {
@@ -94,15 +99,21 @@ impl Driver for Vtd {
     }
 
     fn added(ep: &Arc<Endpoint<Self>>) -> Result {
-        let unit = ep.iommu();
+        let mut devices = ep.iommu().devices.lock();
 
-        unit.devices.lock().push(ep.clone(), GFP_KERNEL)?;
-        ep.start().inspect_err(|_| forget(ep))
+        devices.push(ep.clone(), GFP_KERNEL)?;
+
+        let settled = attach::settle(ep.rids(), devices.iter().map(|there| there.source()));
+
+        drop(devices);
+        settled.inspect_err(|_| Self::release(ep))?;
+        ep.start();
+        Ok(())
     }
 
     fn release(ep: &Endpoint<Self>) {
-        ep.stop();
         forget(ep);
+        ep.stop();
     }
 
     fn capable(ep: &Endpoint<Self>, cap: Capability) -> bool {

@@ -98,11 +98,19 @@ impl<U: Invalidate> Place<'_, U> {
     pub(crate) fn block<P: Page>(&self, table: &mut PasidTable<P>) -> Result {
         // What of this fails is made up for.
         let _ = table.write(self.unit, self.pasid, &PasidEntry::blocked(), |_| None);
-        let forgotten = self.unit.invalidate(&[Descriptor::pasid_cache_global()]);
-        let dropped = self
-            .unit
-            .invalidate(&[Descriptor::iotlb_global(self.features.drain)]);
 
-        forgotten.and(dropped).and(self.forget_device())
+        forget_all(self.unit, self.features).and(self.forget_device())
     }
+}
+
+/// Makes the unit forget PASID entries and translations, of whatever device.
+///
+/// # Errors
+///
+/// Those of the unit.
+pub(crate) fn forget_all(unit: &impl Invalidate, features: &Features) -> Result {
+    let forgotten = unit.invalidate(&[Descriptor::pasid_cache_global()]);
+    let dropped = unit.invalidate(&[Descriptor::iotlb_global(features.drain)]);
+
+    forgotten.and(dropped)
 }

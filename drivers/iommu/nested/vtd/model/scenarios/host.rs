@@ -419,9 +419,32 @@ impl<'h> Device<'h> {
 
     /// The same, which may also ask for pages.
     pub(super) fn with(host: &'h Host, rid: u16, ats: bool, pri: bool) -> Result<Self> {
+        let this = Self::make(host, &[rid], ats, pri, false)?;
+
+        this.settle(&[&this])?;
+        host.model.set_ats(rid, ats)?;
+        host.check();
+        Ok(this)
+    }
+
+    /// A device with several requester IDs, or a bridge, that is in use when it is
+    /// [settled](Self::settle).
+    pub(super) fn bridged(host: &'h Host, rids: &[u16], bridge: bool) -> Result<Self> {
+        Self::make(host, rids, false, false, bridge)
+    }
+
+    /// Says which devices there are that may have the device's requester IDs, first or now.
+    pub(super) fn settle(&self, devices: &[&Self]) -> Result {
+        let sources = devices.iter().map(|device| &*device.source);
+
+        attach::settle(self.source.rids(), sources)
+    }
+
+    fn make(host: &'h Host, ids: &[u16], ats: bool, pri: bool, bridge: bool) -> Result<Self> {
+        let rid = ids[0];
         let mut rids = KVec::new();
 
-        rids.push(rid, GFP_KERNEL)?;
+        rids.extend_from_slice(ids, GFP_KERNEL)?;
 
         let device_tlb = ats.then_some(DeviceTlb {
             sid: rid,
@@ -436,13 +459,11 @@ impl<'h> Device<'h> {
                 pasids::PASID_BITS,
                 device_tlb,
                 pri,
+                bridge,
             )?,
             GFP_KERNEL,
         )?;
 
-        source.start()?;
-        host.model.set_ats(rid, ats)?;
-        host.check();
         Ok(Self { host, rid, source })
     }
 

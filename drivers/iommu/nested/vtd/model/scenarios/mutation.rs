@@ -34,6 +34,7 @@ use kernel::prelude::*;
 
 const RID: u16 = 0x00f8;
 const OTHER: u16 = 0x0300;
+const BRIDGE: u16 = 0x0028;
 const IOVA: u64 = 0x1_2345_6000;
 /// Below the same tables but the lowest.
 const NEAR: u64 = IOVA + 0x20_0000;
@@ -180,7 +181,7 @@ fn missed(kind: Kind) -> Result<bool> {
     Ok(found != 0 && unmissed.is_empty())
 }
 
-const SCENARIOS: [Scenario; 33] = [
+const SCENARIOS: [Scenario; 34] = [
     Scenario::new("takeover", take_over).cold(),
     Scenario::new("unmap first", |host| {
         unmap(host, Purpose::FirstStage, false)
@@ -212,6 +213,11 @@ const SCENARIOS: [Scenario; 33] = [
     Scenario::new("guests", |host| guests(host, false)),
     Scenario::new("guests, ats", |host| guests(host, true)),
     Scenario::new("release", release),
+    Scenario::new("bridge", behind_bridge).about(&[
+        Kind::ContextDevice,
+        Kind::PasidGlobal,
+        Kind::TlbGlobal,
+    ]),
     Scenario::new("mute", mute).about(&[Kind::DeviceTlb, Kind::ContextDevice, Kind::TlbGlobal]),
     Scenario::new("caching", caching).on(&[Config::CACHING]),
     Scenario::new("track", |host| track(host, &[OF_DEVICE], false)),
@@ -524,6 +530,60 @@ fn release(host: &Host) -> Result {
         device.attach(None, space.to())?;
         device.release()?;
     }
+    Ok(())
+}
+
+/// What comes by the requester ID of a bridge is of the first device behind it, of the next one when
+/// that has gone, and of the bridge itself when there is none.
+fn behind_bridge(host: &Host) -> Result {
+    let spaces = [
+        Space::new(host, Purpose::SecondStage)?,
+        Space::new(host, Purpose::SecondStage)?,
+        Space::new(host, Purpose::SecondStage)?,
+    ];
+    let pages = [host.data()?, host.data()?, host.data()?];
+    let goes_to = |nth: Option<usize>| {
+        let there = host.model.dma(BRIDGE, None, IOVA, true);
+
+        host.expect(there.ok() == nth.map(|nth| pages[nth].address()));
+        host.check();
+    };
+
+    for (space, page) in spaces.iter().zip(&pages) {
+        space.map(IOVA, page.address(), 1)?;
+    }
+    for rid in [BRIDGE, RID, OTHER] {
+        host.watch(rid, None, IOVA, true)?;
+    }
+
+    let bridge = Device::bridged(host, &[BRIDGE], true)?;
+
+    bridge.settle(&[&bridge])?;
+    bridge.attach(None, spaces[0].to())?;
+    goes_to(Some(0));
+
+    let one = Device::bridged(host, &[RID, BRIDGE], false)?;
+
+    one.settle(&[&bridge, &one])?;
+    goes_to(None);
+    one.attach(None, spaces[1].to())?;
+    goes_to(Some(1));
+
+    let other = Device::bridged(host, &[OTHER, BRIDGE], false)?;
+
+    other.settle(&[&bridge, &one, &other])?;
+    other.attach(None, spaces[2].to())?;
+    goes_to(Some(1));
+    one.settle(&[&bridge, &other])?;
+    goes_to(Some(2));
+    one.release()?;
+    goes_to(Some(2));
+    other.settle(&[&bridge])?;
+    goes_to(Some(0));
+    other.release()?;
+    goes_to(Some(0));
+    bridge.release()?;
+    goes_to(None);
     Ok(())
 }
 

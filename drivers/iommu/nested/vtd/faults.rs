@@ -48,13 +48,41 @@ pub(crate) enum Audience {
 }
 
 /// What of a device is a guest's.
-struct Member {
+pub(crate) struct Member {
     rid: u16,
+    /// The other requester IDs that its traffic may have.
+    aliases: KVec<u16>,
     /// The traffic of this PASID, or that without.
     pasid: Option<u32>,
     /// What the guest knows the device by.
     id: u16,
     audience: Audience,
+}
+
+impl Member {
+    /// The traffic of a device, by its requester IDs, of which the first is its own, with a PASID
+    /// or without: of a guest that knows it as `id`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn new(
+        rids: &[u16],
+        pasid: Option<u32>,
+        id: u16,
+        audience: Audience,
+    ) -> Result<Self> {
+        let mut aliases = KVec::new();
+
+        aliases.extend_from_slice(&rids[1..], GFP_KERNEL)?;
+        Ok(Self {
+            rid: rids[0],
+            aliases,
+            pasid,
+            id,
+            audience,
+        })
+    }
 }
 
 /// The devices of a unit whose faults are guests'.
@@ -92,28 +120,22 @@ impl Members {
             .any(|member| (member.rid, member.pasid) == (rid, pasid))
     }
 
-    fn assign(&self, rid: u16, pasid: Option<u32>, guest: Option<(u16, Audience)>) {
+    fn assign(&self, rid: u16, pasid: Option<u32>, member: Option<Member>) {
         let mut all = self.all.lock();
 
         all.retain(|member| (member.rid, member.pasid) != (rid, pasid));
-        if let Some((id, audience)) = guest {
-            let _ = all.push(
-                Member {
-                    rid,
-                    pasid,
-                    id,
-                    audience,
-                },
-                GFP_KERNEL,
-            );
+        if let Some(member) = member {
+            let _ = all.push(member, GFP_KERNEL);
         }
     }
 
+    /// Whose the traffic with a requester ID and a PASID is. Of devices that a bridge gives one
+    /// requester ID it is that which came first: they have the same tables.
     fn find(&self, rid: u16, pasid: Option<u32>) -> Option<(u16, Audience)> {
         let all = self.all.lock();
-        let member = all
-            .iter()
-            .find(|member| (member.rid, member.pasid) == (rid, pasid))?;
+        let member = all.iter().find(|member| {
+            member.pasid == pasid && (member.rid == rid || member.aliases.contains(&rid))
+        })?;
 
         Some((member.id, member.audience.clone()))
     }
@@ -141,20 +163,15 @@ pub(crate) fn watch(unit: &Arc<Instance<Vtd>>) -> Result<Periodic<Watch>> {
 
 impl Unit {
     /// From now on, faults of what the device with the requester ID `rid` does by `pasid`, or
-    /// without, are those of a guest that knows it by an ID, or the host's. There is room
+    /// without, are those of `member`, which is of that, or the host's. There is room
     /// ([`Members::reserve`]). Those of before go to whom they were of. May sleep.
-    pub(crate) fn assign_faults(
-        &self,
-        rid: u16,
-        pasid: Option<u32>,
-        guest: Option<(u16, Audience)>,
-    ) {
+    pub(crate) fn assign_faults(&self, rid: u16, pasid: Option<u32>, member: Option<Member>) {
         // The host's stay the host's.
-        if guest.is_none() && !self.members.contains(rid, pasid) {
+        if member.is_none() && !self.members.contains(rid, pasid) {
             return;
         }
         self.drain_faults();
-        self.members.assign(rid, pasid, guest);
+        self.members.assign(rid, pasid, member);
     }
 
     /// From now on, all faults of the device with the requester ID `rid` are the host's, as by

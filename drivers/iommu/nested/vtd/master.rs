@@ -14,6 +14,7 @@ use super::{
     },
     faults::{
         Audience,
+        Member,
         Sink, //
     },
     firmware::{
@@ -210,7 +211,11 @@ impl Master {
         events: Sink,
     ) -> Result {
         let this: &Self = guest_traffic.ep;
-        let guest = guest_of(&attachment, guest_traffic.device, events)?;
+        let pasid = guest_traffic.pasid.map(|(pasid, _)| pasid);
+        let member = match guest_traffic.device {
+            Some(device) => Some(this.member(&attachment, pasid, device, events)?),
+            None => None,
+        };
         let mut traffic = this.source.lock();
         let unit = this.source.unit();
 
@@ -219,11 +224,7 @@ impl Master {
             None => this.switch(&mut traffic, attachment)?,
             Some((pasid, hw)) => this.switch_pasid(&mut traffic, hw, pasid, attachment)?,
         }
-        unit.assign_faults(
-            this.rid(),
-            guest_traffic.pasid.map(|(pasid, _)| pasid),
-            guest,
-        );
+        unit.assign_faults(this.rid(), pasid, member);
         Ok(())
     }
 
@@ -253,6 +254,29 @@ impl Master {
             .assign_faults(self.rid(), Some(pasid), None);
     }
 
+    /// Who is told of the faults of what is attached so for a guest, which knows the device by the
+    /// ID `device`.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the ID is of more than 16 bits.
+    /// - [`ENOMEM`]
+    fn member(
+        &self,
+        attachment: &Attachment<Vtd>,
+        pasid: Option<u32>,
+        device: u64,
+        events: Sink,
+    ) -> Result<Member> {
+        let id = u16::try_from(device).map_err(|_| EINVAL)?;
+        let audience = match attachment {
+            Attachment::Guest(..) => Audience::Guest(events),
+            _ => Audience::Shadowed(events),
+        };
+
+        Member::new(self.rids(), pasid, id, audience)
+    }
+
     fn switch_pasid(
         &self,
         traffic: &mut Traffic<'_, Vtd>,
@@ -273,29 +297,4 @@ impl Master {
         trace::attach(&self.dev, traffic.own_did(OWN), &result);
         result
     }
-}
-
-/// Who is told of the faults of what is attached so for a guest, which knows the device by the ID
-/// `device`, if it does.
-///
-/// # Errors
-///
-/// - [`EINVAL`]: the ID is of more than 16 bits.
-fn guest_of(
-    attachment: &Attachment<Vtd>,
-    device: Option<u64>,
-    events: Sink,
-) -> Result<Option<(u16, Audience)>> {
-    let Some(device) = device else {
-        return Ok(None);
-    };
-    let id = u16::try_from(device).map_err(|_| EINVAL)?;
-
-    Ok(Some((
-        id,
-        match attachment {
-            Attachment::Guest(..) => Audience::Guest(events),
-            _ => Audience::Shadowed(events),
-        },
-    )))
 }

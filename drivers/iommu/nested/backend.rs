@@ -254,6 +254,12 @@ pub(crate) trait Backend: iommu::Driver {
     /// Whether hardware walks the tables of a guest that `ep` is given to.
     fn nesting(ep: &Endpoint<Self>) -> bool;
 
+    /// Whether hardware can't tell the device's traffic from that of another one, which is behind
+    /// the same bridge.
+    fn shares_traffic(_ep: &Endpoint<Self>) -> bool {
+        false
+    }
+
     /// Makes a guest context on `iommu` whose second stage is `parent` (GPA to HPA). `events` takes
     /// the events of its devices, and may outlive the context.
     ///

@@ -144,7 +144,8 @@ struct vfio_nested_info_cap {
  * ioctls with a target fail with
  *
  * - EBADF: @group_fd is not open;
- * - EINVAL: it is not a VFIO group;
+ * - EINVAL: it is not a VFIO group; one device whose DMA hardware can't tell from
+ *   that of another;
  * - ENODEV: the group is not in the container, or has no such device;
  * - EFAULT: the name is not readable; ENAMETOOLONG.
  */

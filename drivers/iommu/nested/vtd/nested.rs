@@ -20,7 +20,10 @@ use super::{
             PageTable, //
         },
     },
-    attach::Attachment,
+    attach::{
+        self,
+        Attachment, //
+    },
     domain::Domain,
     faults::Sink,
     flush::Change,
@@ -196,6 +199,12 @@ impl Backend for Vtd {
 
     fn nesting(ep: &Endpoint<Self>) -> bool {
         ep.iommu().features.nested
+    }
+
+    fn shares_traffic(ep: &Endpoint<Self>) -> bool {
+        let devices = ep.iommu().devices.lock();
+
+        attach::is_shared(ep.source(), devices.iter().map(|there| there.source()))
     }
 
     fn new_guest(

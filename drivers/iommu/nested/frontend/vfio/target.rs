@@ -91,6 +91,7 @@ impl<B: Backend> State<B> {
     /// # Errors
     ///
     /// - [`ENODEV`]: not in the container.
+    /// - [`EINVAL`]: one device, whose traffic could be another's.
     /// - [`EBUSY`]: being reset.
     /// - [`ENOMEM`]
     pub(super) fn devices(&self, target: &Target) -> Result<KVec<(usize, Arc<Endpoint<B>>)>> {
@@ -108,6 +109,9 @@ impl<B: Backend> State<B> {
         }
         if devices.is_empty() {
             return Err(ENODEV);
+        }
+        if target.is_device() && devices.iter().any(|(_, ep)| B::shares_traffic(ep)) {
+            return Err(EINVAL);
         }
         Ok(devices)
     }

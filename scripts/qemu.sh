@@ -14,6 +14,8 @@
 # vtd-unit.sh's, and devices of its own, with UNITS=2 two and the last device behind the
 # second, with PORTS=1 two devices, each behind a root port; what they say, and "exit" with
 # the exit code, is in build/log/NAME.unit and NAME.unit2.
+# BRIDGES=1 has other devices, behind bridges to conventional PCI: one behind one from PCI
+# Express, one behind one from conventional PCI, two behind another one from PCI Express.
 # MORE= is a cpio that is added to the initramfs.
 # TRACE= is an event of QEMU's to be logged in build/log/NAME.trace.
 # The exit code is that of the suite.
@@ -140,15 +142,27 @@ vm)
 	machine+=(
 		-cpu "$cpu" "${accel[@]}" -smp "${SMP:-1}" -m "${MEM:-512}"
 	)
-	[ -n "${UNIT-}" ] || machine+=(
-		-device "$edu,addr=4"
-		-device "$edu,addr=5"
-		-device "$edu,addr=6"
-		-drive "if=none,id=disk,format=raw,snapshot=on,file=$disk"
-		-device nvme,drive=disk,serial=nested,addr=8
-		-device pcie-root-port,id=bridge,chassis=1,addr=9
-		-device "$edu,bus=bridge"
-	)
+	if [ -n "${BRIDGES-}" ]; then
+		machine+=(
+			-device pcie-pci-bridge,id=bridge1,addr=4
+			-device "$edu,bus=bridge1,addr=1"
+			-device pci-bridge,id=bridge2,chassis_nr=2,addr=5
+			-device "$edu,bus=bridge2,addr=1"
+			-device pcie-pci-bridge,id=bridge3,addr=6
+			-device "$edu,bus=bridge3,addr=1"
+			-device "$edu,bus=bridge3,addr=2"
+		)
+	elif [ -z "${UNIT-}" ]; then
+		machine+=(
+			-device "$edu,addr=4"
+			-device "$edu,addr=5"
+			-device "$edu,addr=6"
+			-drive "if=none,id=disk,format=raw,snapshot=on,file=$disk"
+			-device nvme,drive=disk,serial=nested,addr=8
+			-device pcie-root-port,id=bridge,chassis=1,addr=9
+			-device "$edu,bus=bridge"
+		)
+	fi
 	# The disk answers by the host's clock, which the machine's may outrun.
 	command_line+=" nvme_core.io_timeout=600 nvme_core.admin_timeout=600"
 	;;

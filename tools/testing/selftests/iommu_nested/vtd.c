@@ -35,6 +35,7 @@
 #include "tests/vtd_dirty.c"
 #include "tests/vtd_pri.c"
 #include "tests/vtd_units.c"
+#include "tests/vtd_bridge.c"
 #include "tests/pasid.c"
 #include "tests/lifetime.c"
 #include "tests/stress.c"

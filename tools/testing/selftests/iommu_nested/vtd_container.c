@@ -28,5 +28,6 @@
 #include "tests/vtd_event.c"
 #include "tests/vtd_pasid.c"
 #include "tests/vtd_units_container.c"
+#include "tests/vtd_bridge_container.c"
 
 TEST_HARNESS_MAIN

@@ -236,30 +236,40 @@ int pci_map_bar0(const char *bdf, void **bar, size_t *size)
 	return 0;
 }
 
-int pci_msi_address(const char *bdf, __u64 *address)
+/* Where a capability of a function is; @config: gets what is at the beginning */
+static int pci_capability(const char *bdf, __u8 id, __u8 config[256])
 {
 	int fd = pci_open_config(bdf, O_RDONLY);
-	__u8 at, config[256];
-	__u32 lo, hi = 0;
 	ssize_t len;
+	__u8 at;
 
 	if (fd < 0)
 		return fd;
-	len = pread(fd, config, sizeof(config), 0);
+	len = pread(fd, config, 256, 0);
 	close(fd);
-	if (len != sizeof(config))
+	if (len != 256)
 		return -EIO;
 	for (at = config[PCI_CAPABILITY_LIST] & ~3; at && at <= 0xf0;
-	     at = config[at + 1] & ~3) {
-		if (config[at] != PCI_CAP_ID_MSI)
-			continue;
-		memcpy(&lo, &config[at + PCI_MSI_ADDRESS_LO], sizeof(lo));
-		if (config[at + PCI_MSI_FLAGS] & PCI_MSI_FLAGS_64BIT)
-			memcpy(&hi, &config[at + PCI_MSI_ADDRESS_HI], sizeof(hi));
-		*address = (__u64)hi << 32 | lo;
-		return 0;
-	}
+	     at = config[at + 1] & ~3)
+		if (config[at] == id)
+			return at;
 	return -ENOENT;
+}
+
+int pci_msi_address(const char *bdf, __u64 *address)
+{
+	__u32 lo, hi = 0;
+	__u8 config[256];
+	int at;
+
+	at = pci_capability(bdf, PCI_CAP_ID_MSI, config);
+	if (at < 0)
+		return at;
+	memcpy(&lo, &config[at + PCI_MSI_ADDRESS_LO], sizeof(lo));
+	if (config[at + PCI_MSI_FLAGS] & PCI_MSI_FLAGS_64BIT)
+		memcpy(&hi, &config[at + PCI_MSI_ADDRESS_HI], sizeof(hi));
+	*address = (__u64)hi << 32 | lo;
+	return 0;
 }
 
 int pci_rid(const char *bdf)
@@ -269,6 +279,33 @@ int pci_rid(const char *bdf)
 	if (sscanf(bdf, "%*x:%x:%x.%x", &bus, &slot, &function) != 3)
 		return -EINVAL;
 	return bus << 8 | slot << 3 | function;
+}
+
+int pci_requester(const char *bdf, char name[16])
+{
+	char path[PATH_MAX], real[PATH_MAX];
+	const char *bridge;
+	__u8 config[256];
+	int at, type;
+
+	snprintf(path, sizeof(path), PCI_SYSFS "/%s/..", bdf);
+	if (!realpath(path, real))
+		return -errno;
+	bridge = basename(real);
+	snprintf(name, 16, "%s", bdf + 5);
+	if (!strncmp(bridge, "pci", 3))
+		return 0;
+	at = pci_capability(bridge, PCI_CAP_ID_EXP, config);
+	if (at == -ENOENT) {
+		snprintf(name, 16, "%s", bridge + 5);
+		return 0;
+	}
+	if (at < 0)
+		return at;
+	type = (config[at + PCI_EXP_FLAGS] & PCI_EXP_FLAGS_TYPE) >> 4;
+	if (type == PCI_EXP_TYPE_PCI_BRIDGE)
+		snprintf(name, 16, "%.2s:00.0", bdf + 5);
+	return 0;
 }
 
 /* Where the control register of ATS is, and what is there */

@@ -60,6 +60,14 @@ int pci_msi_address(const char *bdf, __u64 *address);
 /** pci_rid() - its requester ID; -EINVAL if this is no name of a function */
 int pci_rid(const char *bdf);
 
+/**
+ * pci_requester() - the function whose requester ID its DMA has behind a bridge
+ * @name: gets the address, without the segment
+ *
+ * Of one bridge that makes IDs up or uses its own; without such it is the function.
+ */
+int pci_requester(const char *bdf, char name[16]);
+
 /** pci_ats() - whether it may ask for translations (ATS); -ENOENT if it can't */
 int pci_ats(const char *bdf);
 /** pci_set_ats() - the same whatever the kernel thinks of it, through sysfs */

@@ -37,13 +37,14 @@ FIXTURE_TEARDOWN(vtd_fault)
 static bool fault_is_logged(int log, const struct edu *edu, __u64 iova,
 			    const char *access)
 {
-	char line[1024], source[32], address[32];
+	char line[1024], source[32], address[32], requester[16];
 	const char *reason;
 	int waited = 0;
 	ssize_t len;
 
-	/* Without the segment */
-	snprintf(source, sizeof(source), " sid=%s ", edu->bdf + 5);
+	if (pci_requester(edu->bdf, requester))
+		return false;
+	snprintf(source, sizeof(source), " sid=%s ", requester);
 	snprintf(address, sizeof(address), " iova=%#llx ", iova);
 	while (waited < FAULT_WAIT_MS) {
 		len = read(log, line, sizeof(line) - 1);

@@ -328,6 +328,18 @@ pub(crate) trait Backend: iommu::Driver {
         table: &Self::Table,
     ) -> Result;
 
+    /// Has traffic of a guest's refused, where it is the host that has the
+    /// [tables of PASIDs](Self::HOST_PASID_TABLES): to the guest it is a first stage in which
+    /// nothing is. On an error nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: it is the guest that has them.
+    /// - As [`Self::attach_guest`].
+    fn block_guest(_traffic: &GuestTraffic<'_, Self>, _guest: &Arc<Self::Guest>) -> Result {
+        Err(EOPNOTSUPP)
+    }
+
     /// PASIDs of that many bits of a device can be attached to what a guest has: 0 if none.
     fn pasid_bits(_ep: &Endpoint<Self>) -> u32 {
         0

@@ -7,7 +7,10 @@
 //! faults until somebody has looked, so that what is late is the message, not the refusal.
 
 use super::{
-    arch::fault::Record,
+    arch::fault::{
+        Reason,
+        Record, //
+    },
     records,
     unit::Unit,
     Vtd, //
@@ -45,6 +48,8 @@ pub(crate) enum Audience {
     Guest(Sink),
     /// The guest whose table the domain is a shadow of: what is not there.
     Shadowed(Sink),
+    /// The guest that is to have nothing: whatever was asked for.
+    Blocked(Sink),
 }
 
 /// What of a device is a guest's.
@@ -212,6 +217,9 @@ impl Unit {
         let (events, words) = match audience {
             Audience::Guest(events) if own => (events, words),
             Audience::Shadowed(events) if own || record.reason.is_translation() => {
+                (events, Record::first_stage(words))
+            }
+            Audience::Blocked(events) if record.reason == Reason::PasidAbsent => {
                 (events, Record::first_stage(words))
             }
             _ => return false,

@@ -271,6 +271,7 @@ impl Master {
         let id = u16::try_from(device).map_err(|_| EINVAL)?;
         let audience = match attachment {
             Attachment::Guest(..) => Audience::Guest(events),
+            Attachment::Blocked => Audience::Blocked(events),
             _ => Audience::Shadowed(events),
         };
 

@@ -311,6 +311,10 @@ impl Backend for Vtd {
         )
     }
 
+    fn block_guest(traffic: &GuestTraffic<'_, Self>, guest: &Arc<Guest>) -> Result {
+        Master::attach_for(traffic, Attachment::Blocked, guest.tenant.clone())
+    }
+
     fn attach_shadow(
         traffic: &GuestTraffic<'_, Self>,
         shadow: &Arc<Domain>,

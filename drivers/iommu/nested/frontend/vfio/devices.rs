@@ -197,10 +197,10 @@ impl<B: Backend> Devices<B> {
             Some((First::Shadow(space), id)) => {
                 B::attach_shadow(&traffic(id), space.paging(), &self.stage.events)
             }
-            other => match (pasid, other) {
-                (Some(pasid), _) => B::attach_pasid(ep, hw, pasid, None),
-                (None, Some(_)) => B::attach(ep, Target::Blocked),
-                (None, None) => B::attach(ep, Target::Paging(self.stage.space.paging())),
+            Some((First::Blocked, id)) => B::block_guest(&traffic(id), self.stage.guest()?),
+            None => match pasid {
+                Some(pasid) => B::attach_pasid(ep, hw, pasid, None),
+                None => B::attach(ep, Target::Paging(self.stage.space.paging())),
             },
         }
     }

@@ -248,7 +248,8 @@ impl Record {
     }
 
     /// The record as a unit would write it whose first stage is the table that there is a shadow
-    /// of: it has no page there. That of another fault of a first stage is right as it is.
+    /// of, or an empty one where the guest is blocked: it has no page there. That of another fault
+    /// of a first stage is right as it is.
     pub(crate) const fn first_stage(mut raw: [u64; 2]) -> [u64; 2] {
         // CAST: Eight bits.
         if !Reason::from_raw(REASON.get(&raw) as u8).is_first_stage() {
@@ -258,7 +259,7 @@ impl Record {
     }
 
     /// The record for a guest that knows the device as `sid`, of a fault that is its own
-    /// ([`Reason::is_first_stage`]) or that of the shadow of its table.
+    /// ([`Reason::is_first_stage`]) or was made one ([`Self::first_stage`]).
     pub(crate) const fn relabel(raw: [u64; 2], sid: u16) -> [u64; 2] {
         [
             raw[0] & FOR_GUEST[0],

@@ -152,25 +152,38 @@ TEST_F(vtd_event, names)
 	expect_absent(_metadata, self->fd, 0xffff, 0, true, &event);
 }
 
-/* Where hardware nests it is the host's PASID entry that blocks, and not a table. */
+/*
+ * Where hardware nests it is the host's PASID entry that blocks, and not a table:
+ * the guest is told the same.
+ */
 TEST_F(vtd_event, blocked)
 {
 	struct vfio_nested_bind_guest_pgtbl cmd = {
 		.flags = VFIO_NESTED_PGTBL_NO_PASID | VFIO_NESTED_PGTBL_BLOCK |
-			 VFIO_NESTED_PGTBL_DEVICE_ID,
+			 VFIO_NESTED_PGTBL_DEVICE_ID | VFIO_NESTED_PGTBL_REPLACE,
 		.target = device_of(&self->host.edu[0]),
 		.model = VFIO_NESTED_MODEL_INTEL_VTD,
 		.device_id = EVENT_ID,
 	};
+	struct host *host = &self->host;
 	struct vfio_nested_event event;
 
-	ASSERT_EQ(0, vfio_bind_pgtbl(self->host.fd, &cmd));
-	fault_once(_metadata, &self->host.edu[0], GPA(PAGE_A), true);
-	if (!shadowing(_metadata, &self->host)) {
-		no_event(_metadata, self->fd);
-		return;
-	}
+	ASSERT_EQ(0, vfio_bind_pgtbl(host->fd, &cmd));
+	fault_once(_metadata, &host->edu[0], GPA(PAGE_A), true);
 	expect_absent(_metadata, self->fd, EVENT_ID, GPA(PAGE_A), true, &event);
+	fault_once(_metadata, &host->edu[0], IOVA, false);
+	expect_absent(_metadata, self->fd, EVENT_ID, IOVA, false, &event);
+
+	/* From a table and back, and then not a guest's any more */
+	ASSERT_EQ(0, event_bind(host, self->root, 0, EVENT_ID));
+	EXPECT_EQ(PAGE_A, hits(_metadata, host, &host->edu[0], IOVA));
+	cmd.device_id = EVENT_ID + 1;
+	ASSERT_EQ(0, vfio_bind_pgtbl(host->fd, &cmd));
+	fault_once(_metadata, &host->edu[0], IOVA, true);
+	ASSERT_EQ(0, vfio_unbind_pgtbl(host->fd, cmd.target));
+	expect_absent(_metadata, self->fd, EVENT_ID + 1, IOVA, true, &event);
+	fault_once(_metadata, &host->edu[0], IOVA, true);
+	no_event(_metadata, self->fd);
 }
 
 /* Faults before a bind and after it are the host's, as late as it looks at them. */

@@ -347,6 +347,45 @@ TEST_F(vtd_pasid_table, side_by_side)
 	EXPECT_EQ(PAGE_D, HITS_BY(0, GPA(PAGE_D)));
 }
 
+/* What a PASID may not do is told with it, be it by a table or blocked. */
+TEST_F(vtd_pasid_table, events)
+{
+	struct vfio_nested_bind_guest_pgtbl cmd;
+	const __u64 there[] = { IOVA + GUEST_PAGE, IOVA };
+	struct host *host = &self->host;
+	struct vfio_nested_event event;
+	unsigned int i;
+	int events;
+
+	events = vfio_event_fd(host->fd, 16);
+	ASSERT_LE(0, events);
+	ASSERT_EQ(1, vfio_pasid_alloc(host->fd, 1, 8));
+	cmd = pasid_bind(host, self->root, 1);
+	cmd.flags |= VFIO_NESTED_PGTBL_DEVICE_ID | VFIO_NESTED_PGTBL_REPLACE;
+	cmd.device_id = 0x77;
+	edu_set_mode(self->edu, EDU_PASID(1));
+	for (i = 0; i < ARRAY_SIZE(there); i++) {
+		ASSERT_EQ(0, vfio_bind_pgtbl(host->fd, &cmd));
+		ASSERT_EQ(0, edu_store(self->edu, there[i], 0, 4));
+		ASSERT_TRUE(event_next(_metadata, events, EVENT_TIMEOUT_MS,
+				       &event)) {
+			TH_LOG("no event of %#llx came", there[i]);
+		}
+		EXPECT_EQ((__u32)VFIO_NESTED_EVENT_TRANSLATION, event.reason);
+		EXPECT_EQ(0x77ULL, event.device_id);
+		EXPECT_EQ(1U, event.pasid);
+		EXPECT_EQ(there[i], event.addr);
+		EXPECT_EQ((__u32)(VFIO_NESTED_EVENT_HAS_ADDR |
+				  VFIO_NESTED_EVENT_HAS_PASID |
+				  VFIO_NESTED_EVENT_WRITE), event.flags);
+		cmd.flags |= VFIO_NESTED_PGTBL_BLOCK;
+		cmd.base = 0;
+		cmd.input_bits = 0;
+	}
+	no_event(_metadata, events);
+	close(events);
+}
+
 /* What a device has translated itself goes when the guest says so, or the host does. */
 TEST_F(vtd_pasid_table, own_translations)
 {

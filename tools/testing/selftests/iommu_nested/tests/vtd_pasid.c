@@ -401,13 +401,21 @@ TEST_F(vtd_pasid_table, own_translations)
 	ASSERT_EQ(0, vfio_bind_pgtbl(host->fd, &cmd));
 	EXPECT_EQ(PAGE_A, HITS_BY(EDU_OWN, IOVA));
 	ENTRY(IOVA, 0) = GPA(PAGE_B) | FL_PAGE;
+	EXPECT_EQ(PAGE_A, HITS_BY(EDU_OWN, IOVA));
+	/* With what the unit has cached goes what was made of it. */
 	ASSERT_EQ(0, pasid_flush(host, 0, IOVA));
+	EXPECT_EQ(PAGE_B, HITS_BY(EDU_OWN, IOVA));
+
+	/* And not the other way round: the device asks again, and gets the same. */
+	ENTRY(IOVA, 0) = GPA(PAGE_C) | FL_PAGE;
 	rid = pci_rid(self->edu->bdf);
 	ASSERT_LE(0, rid);
 	inv.flags = VFIO_NESTED_INV_HAS_DEVICE;
 	inv.device_id = rid;
 	ASSERT_EQ(0, vfio_invalidate(host->fd, &inv, &num));
 	EXPECT_EQ(PAGE_B, HITS_BY(EDU_OWN, IOVA));
+	ASSERT_EQ(0, pasid_flush(host, 0, IOVA));
+	EXPECT_EQ(PAGE_C, HITS_BY(EDU_OWN, IOVA));
 	ASSERT_EQ(0, vfio_unmap(host->fd, GUEST_GPA, GUEST_SIZE, NULL));
 	EXPECT_EQ(NOWHERE, HITS_BY(EDU_OWN, IOVA));
 }

@@ -246,6 +246,8 @@ pub(crate) trait Backend: iommu::Driver {
     type Event: AsBytes + 'static;
     /// A guest's page table that software can walk, validated.
     type PageTable: Format + Send + Sync;
+    /// What some traffic was attached to, with all that it takes to go back to that.
+    type Kept: Send;
 
     /// Where hardware walks guests' tables, a guest has page tables only: the tables of PASIDs,
     /// which lead to them, are the host's.
@@ -339,6 +341,23 @@ pub(crate) trait Backend: iommu::Driver {
     fn block_guest(_traffic: &GuestTraffic<'_, Self>, _guest: &Arc<Self::Guest>) -> Result {
         Err(EOPNOTSUPP)
     }
+
+    /// Keeps what the traffic of `ep` with `pasid`, or without, is attached to, until the result is
+    /// dropped. Nobody sees that but by more invalidations.
+    ///
+    /// # Errors
+    ///
+    /// - [`EOPNOTSUPP`]: traffic with a PASID, and the guest has the tables.
+    /// - [`ENOMEM`]
+    fn keep(ep: &Arc<Endpoint<Self>>, pasid: Option<u32>) -> Result<Self::Kept>;
+
+    /// Attaches traffic to what was kept of it, whatever it is attached to by now. Takes nothing
+    /// that may not be had: no memory, and no ID.
+    ///
+    /// # Errors
+    ///
+    /// - Those of the hardware, which does not do what it is told: the traffic is blocked.
+    fn put_back(kept: Self::Kept) -> Result;
 
     /// PASIDs of that many bits of a device can be attached to what a guest has: 0 if none.
     fn pasid_bits(_ep: &Endpoint<Self>) -> u32 {

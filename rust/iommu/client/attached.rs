@@ -348,12 +348,22 @@ impl<T: Translation> Attached<T> {
     /// - [`EBUSY`]: a device is being reset. The core will attach it afterwards.
     /// - Those of `f`.
     pub fn for_each(&self, mut f: impl FnMut(&Member<'_>) -> Result) -> Result {
-        self.group.for_each(|member| {
-            if member.domain() != self.domain.as_raw() {
-                return Err(EBUSY);
-            }
-            f(member)
+        self.for_each_of_all(|member, attached| match attached {
+            true => f(member),
+            false => Err(EBUSY),
         })
+    }
+
+    /// Calls `f` for each device, with the group's mutex held, until it fails. It is told whether
+    /// the device is attached: it is not while it is being reset. The core will attach it
+    /// afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Those of `f`.
+    pub fn for_each_of_all(&self, mut f: impl FnMut(&Member<'_>, bool) -> Result) -> Result {
+        self.group
+            .for_each(|member| f(member, member.domain() == self.domain.as_raw()))
     }
 }
 

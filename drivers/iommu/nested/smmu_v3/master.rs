@@ -11,6 +11,8 @@ mod ats;
 mod attach;
 mod pasid;
 
+pub(crate) use self::attach::Kept;
+
 use self::{
     ats::stu,
     pasid::Pasids, //

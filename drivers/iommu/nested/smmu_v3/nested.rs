@@ -39,7 +39,11 @@ use super::{
         Domain,
         Purpose, //
     },
-    master::Request,
+    master::{
+        Kept,
+        Master,
+        Request, //
+    },
     streams::{
         Audience,
         Member, //
@@ -151,6 +155,7 @@ impl Backend for SmmuV3 {
     /// An event record, little-endian.
     type Event = [u64; 4];
     type PageTable = PageTable;
+    type Kept = Kept;
 
     const HOST_PASID_TABLES: bool = false;
 
@@ -273,6 +278,17 @@ impl Backend for SmmuV3 {
             vste,
             device: traffic.device,
         })
+    }
+
+    fn keep(ep: &Arc<Endpoint<Self>>, pasid: Option<u32>) -> Result<Kept> {
+        match pasid {
+            None => Master::keep(ep),
+            Some(_) => Err(EOPNOTSUPP),
+        }
+    }
+
+    fn put_back(kept: Kept) -> Result {
+        kept.put_back()
     }
 
     fn invalidate(

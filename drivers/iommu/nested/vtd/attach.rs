@@ -72,6 +72,17 @@ pub(crate) enum Attachment<M: Machine> {
     Guest(Arc<Guest<M>>, Stage1),
 }
 
+impl<M: Machine> Clone for Attachment<M> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Blocked => Self::Blocked,
+            Self::Identity => Self::Identity,
+            Self::Paging(domain) => Self::Paging(domain.clone()),
+            Self::Guest(guest, stage1) => Self::Guest(guest.clone(), *stage1),
+        }
+    }
+}
+
 impl<M: Machine> Attachment<M> {
     /// The domain that the translations come from, at last.
     fn domain(&self) -> Option<&Space<M>> {
@@ -94,6 +105,16 @@ struct Attached<M: Machine> {
     /// traffic.
     did: u16,
     own: Option<Arc<OwnedDid<M>>>,
+}
+
+impl<M: Machine> Clone for Attached<M> {
+    fn clone(&self) -> Self {
+        Self {
+            to: self.to.clone(),
+            did: self.did,
+            own: self.own.clone(),
+        }
+    }
 }
 
 impl<M: Machine> Attached<M> {
@@ -169,11 +190,18 @@ fn find<M: Machine>(all: &[(u32, Attached<M>)], pasid: u32) -> Option<&Attached<
 
 struct State<M: Machine> {
     table: PasidTable<M::Page>,
-    /// What is not blocked.
+    /// What is not blocked. There is room for as many more as are [kept](Kept).
     attached: KVec<(u32, Attached<M>)>,
+    /// How many attachments are kept.
+    kept: usize,
 }
 
 impl<M: Machine> State<M> {
+    /// Makes room for one more beside those that are kept.
+    fn reserve(&mut self) -> Result {
+        Ok(self.attached.reserve(self.kept + 1, GFP_KERNEL)?)
+    }
+
     /// Records an attachment in place of another one. There is room.
     fn set(&mut self, pasid: u32, attached: Attached<M>) {
         let index = self.attached.iter().position(|(there, _)| *there == pasid);
@@ -249,6 +277,7 @@ impl<M: Machine> Source<M> {
                 State {
                     table,
                     attached: KVec::with_capacity(1, GFP_KERNEL)?,
+                    kept: 0,
                 },
                 "Source::state"
             ),
@@ -415,6 +444,15 @@ impl<M: Machine> Source<M> {
     }
 }
 
+/// What a PASID was attached to, with all that it takes to go back to that: its DID is not given
+/// away, its domain sends invalidations as if it were in use, and there is room to note it.
+///
+/// It is for [`Traffic::put_back`] or [`Traffic::let_go`].
+pub(crate) struct Kept<M: Machine> {
+    pasid: u32,
+    attached: Attached<M>,
+}
+
 /// The traffic of a device, while nobody else changes what it is attached to.
 pub(crate) struct Traffic<'a, M: Machine> {
     source: &'a Source<M>,
@@ -484,6 +522,40 @@ impl<M: Machine> Traffic<'_, M> {
         }
     }
 
+    /// Keeps what a PASID is attached to, [`OWN`] for the device's own traffic. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn keep(&mut self, pasid: u32) -> Result<Kept<M>> {
+        let attached = match find(&self.state.attached, pasid) {
+            Some(attached) => attached.clone(),
+            None => Attached::BLOCKED,
+        };
+
+        self.state.reserve()?;
+        self.source.join(&attached, pasid)?;
+        self.state.kept += 1;
+        Ok(Kept { pasid, attached })
+    }
+
+    /// Attaches a PASID to what was kept of it, whatever it is attached to by now. Takes nothing
+    /// that may not be had. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`] and others: the unit does not do what it is told; the traffic is blocked.
+    pub(crate) fn put_back(&mut self, kept: Kept<M>) -> Result {
+        self.state.kept -= 1;
+        self.change(kept.pasid, kept.attached)
+    }
+
+    /// Does without what was kept.
+    pub(crate) fn let_go(&mut self, kept: Kept<M>) {
+        self.state.kept -= 1;
+        self.source.leave(&kept.attached, kept.pasid);
+    }
+
     /// Has the unit refuse all of the device's traffic. May sleep.
     pub(crate) fn stop(&mut self) {
         // There is nobody to tell if the unit does not answer; the entries say it.
@@ -501,7 +573,9 @@ impl<M: Machine> Traffic<'_, M> {
     ///   new ones.
     fn rewrite(&mut self, domain: &Space<M>) -> Result {
         let source = self.source;
-        let State { table, attached } = &mut *self.state;
+        let State {
+            table, attached, ..
+        } = &mut *self.state;
         let mut status = Ok(());
 
         for (pasid, attached) in attached.iter() {
@@ -520,7 +594,6 @@ impl<M: Machine> Traffic<'_, M> {
     fn switch(&mut self, pasid: u32, to: Attachment<M>) -> Result {
         let source = self.source;
         let engine = source.engine();
-        let state = &mut *self.state;
 
         if matches!(to, Attachment::Identity) && !engine.features.pass_through {
             return Err(EOPNOTSUPP);
@@ -532,17 +605,27 @@ impl<M: Machine> Traffic<'_, M> {
         }
         // Blocking can't fail for want of memory.
         if !matches!(to, Attachment::Blocked) {
-            state.attached.reserve(1, GFP_KERNEL)?;
+            self.state.reserve()?;
         }
 
-        let blocked = Attached::BLOCKED;
-        let old = find(&state.attached, pasid).unwrap_or(&blocked);
-        let new = old.next(to)?;
-        let place = source.place(pasid);
-        let (from, to) = (old.tag(pasid), new.tag(pasid));
+        let new = find(&self.state.attached, pasid)
+            .unwrap_or(&Attached::BLOCKED)
+            .next(to)?;
 
         source.join(&new, pasid)?;
+        self.change(pasid, new)
+    }
 
+    /// Makes an attachment that [was joined](Source::join), and that there is room for. Errors as
+    /// of [`Self::put_back`].
+    fn change(&mut self, pasid: u32, new: Attached<M>) -> Result {
+        let source = self.source;
+        let engine = source.engine();
+        let state = &mut *self.state;
+        let blocked = Attached::BLOCKED;
+        let old = find(&state.attached, pasid).unwrap_or(&blocked);
+        let place = source.place(pasid);
+        let (from, to) = (old.tag(pasid), new.tag(pasid));
         let result = place.switch(&mut state.table, &new.entry(engine), from, to);
 
         match result {

@@ -53,7 +53,7 @@ pub(crate) enum Audience {
 }
 
 /// What of a device is a guest's.
-pub(crate) struct Member {
+struct Member {
     rid: u16,
     /// The other requester IDs that its traffic may have.
     aliases: KVec<u16>,
@@ -64,37 +64,55 @@ pub(crate) struct Member {
     audience: Audience,
 }
 
-impl Member {
-    /// The traffic of a device, by its requester IDs, of which the first is its own, with a PASID
-    /// or without: of a guest that knows it as `id`.
+/// Who is told of the faults of some traffic, and there is [room](Room) to note that.
+pub(crate) struct Told {
+    room: Room,
+    member: Member,
+}
+
+impl Told {
+    /// The traffic of a device of `unit`, by its requester IDs, of which the first is its own, with
+    /// a PASID or without: of a guest that knows it as `id`.
     ///
     /// # Errors
     ///
+    /// - [`EINVAL`]: no requester ID.
     /// - [`ENOMEM`]
     pub(crate) fn new(
+        unit: &Arc<Instance<Vtd>>,
         rids: &[u16],
         pasid: Option<u32>,
         id: u16,
         audience: Audience,
     ) -> Result<Self> {
+        let (&rid, others) = rids.split_first().ok_or(EINVAL)?;
         let mut aliases = KVec::new();
 
-        aliases.extend_from_slice(&rids[1..], GFP_KERNEL)?;
+        aliases.extend_from_slice(others, GFP_KERNEL)?;
         Ok(Self {
-            rid: rids[0],
-            aliases,
-            pasid,
-            id,
-            audience,
+            room: Room::new(unit)?,
+            member: Member {
+                rid,
+                aliases,
+                pasid,
+                id,
+                audience,
+            },
         })
     }
+}
+
+struct All {
+    /// There is room for as many more as are promised.
+    members: KVec<Member>,
+    promised: usize,
 }
 
 /// The devices of a unit whose faults are guests'.
 #[pin_data]
 pub(crate) struct Members {
     #[pin]
-    all: Mutex<KVec<Member>>,
+    all: Mutex<All>,
     /// One at a time takes faults out of the unit. Before `all`.
     #[pin]
     draining: Mutex<()>,
@@ -104,45 +122,75 @@ impl Members {
     /// None.
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            all <- new_mutex!(KVec::new(), "Members::all"),
+            all <- new_mutex!(
+                All {
+                    members: KVec::new(),
+                    promised: 0,
+                },
+                "Members::all"
+            ),
             draining <- new_mutex!((), "Members::draining"),
         })
     }
 
-    /// Makes room for one more. May sleep.
+    fn assign(&self, rid: u16, pasid: Option<u32>, guest: Option<Told>) {
+        let mut all = self.all.lock();
+
+        all.members
+            .retain(|member| (member.rid, member.pasid) != (rid, pasid));
+        if let Some(Told { room, member }) = guest {
+            // There is room, by what was promised.
+            let _ = all.members.push_within_capacity(member);
+            // The promise is not needed any more, and takes the lock itself.
+            drop(all);
+            drop(room);
+        }
+    }
+
+    /// What the guest whose device has the requester ID `rid` as its own knows that by, and who is
+    /// told of the faults of its traffic.
+    pub(crate) fn of_device(&self, rid: u16, pasid: Option<u32>) -> Option<(u16, Audience)> {
+        self.first(|member| (member.rid, member.pasid) == (rid, pasid))
+    }
+
+    /// The same for whatever comes by a requester ID. Of devices that a bridge gives one it is that
+    /// which came first: they have the same tables.
+    fn of_traffic(&self, rid: u16, pasid: Option<u32>) -> Option<(u16, Audience)> {
+        self.first(|member| {
+            member.pasid == pasid && (member.rid == rid || member.aliases.contains(&rid))
+        })
+    }
+
+    fn first(&self, is_it: impl Fn(&Member) -> bool) -> Option<(u16, Audience)> {
+        let all = self.all.lock();
+        let member = all.members.iter().find(|member| is_it(member))?;
+
+        Some((member.id, member.audience.clone()))
+    }
+}
+
+/// Room for one more among a unit's [`Members`], until it is dropped.
+pub(crate) struct Room(Arc<Instance<Vtd>>);
+
+impl Room {
+    /// Makes room. May sleep.
     ///
     /// # Errors
     ///
     /// - [`ENOMEM`]
-    pub(crate) fn reserve(&self) -> Result {
-        Ok(self.all.lock().reserve(1, GFP_KERNEL)?)
+    pub(crate) fn new(unit: &Arc<Instance<Vtd>>) -> Result<Self> {
+        let mut all = unit.members.all.lock();
+        let promised = all.promised + 1;
+
+        all.members.reserve(promised, GFP_KERNEL)?;
+        all.promised = promised;
+        Ok(Self(unit.clone()))
     }
+}
 
-    fn contains(&self, rid: u16, pasid: Option<u32>) -> bool {
-        self.all
-            .lock()
-            .iter()
-            .any(|member| (member.rid, member.pasid) == (rid, pasid))
-    }
-
-    fn assign(&self, rid: u16, pasid: Option<u32>, member: Option<Member>) {
-        let mut all = self.all.lock();
-
-        all.retain(|member| (member.rid, member.pasid) != (rid, pasid));
-        if let Some(member) = member {
-            let _ = all.push(member, GFP_KERNEL);
-        }
-    }
-
-    /// Whose the traffic with a requester ID and a PASID is. Of devices that a bridge gives one
-    /// requester ID it is that which came first: they have the same tables.
-    fn find(&self, rid: u16, pasid: Option<u32>) -> Option<(u16, Audience)> {
-        let all = self.all.lock();
-        let member = all.iter().find(|member| {
-            member.pasid == pasid && (member.rid == rid || member.aliases.contains(&rid))
-        })?;
-
-        Some((member.id, member.audience.clone()))
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.members.all.lock().promised -= 1;
     }
 }
 
@@ -168,22 +216,26 @@ pub(crate) fn watch(unit: &Arc<Instance<Vtd>>) -> Result<Periodic<Watch>> {
 
 impl Unit {
     /// From now on, faults of what the device with the requester ID `rid` does by `pasid`, or
-    /// without, are those of `member`, which is of that, or the host's. There is room
-    /// ([`Members::reserve`]). Those of before go to whom they were of. May sleep.
-    pub(crate) fn assign_faults(&self, rid: u16, pasid: Option<u32>, member: Option<Member>) {
+    /// without, are those of a guest, or the host's. Those of before go to whom they were of. May
+    /// sleep.
+    pub(crate) fn assign_faults(&self, rid: u16, pasid: Option<u32>, guest: Option<Told>) {
         // The host's stay the host's.
-        if member.is_none() && !self.members.contains(rid, pasid) {
+        if guest.is_none() && self.members.of_device(rid, pasid).is_none() {
             return;
         }
         self.drain_faults();
-        self.members.assign(rid, pasid, member);
+        self.members.assign(rid, pasid, guest);
     }
 
     /// From now on, all faults of the device with the requester ID `rid` are the host's, as by
     /// [`Self::assign_faults`].
     pub(crate) fn disown_faults(&self, rid: u16) {
         self.drain_faults();
-        self.members.all.lock().retain(|member| member.rid != rid);
+        self.members
+            .all
+            .lock()
+            .members
+            .retain(|member| member.rid != rid);
     }
 
     /// Takes the faults out of their registers, and tells who has to know. May sleep.
@@ -210,7 +262,7 @@ impl Unit {
 
     /// Hands a fault to its guest, if it belongs to one. Returns whether it took it.
     fn is_reported(&self, record: &Record, words: [u64; 2]) -> bool {
-        let Some((id, audience)) = self.members.find(record.sid, record.pasid) else {
+        let Some((id, audience)) = self.members.of_traffic(record.sid, record.pasid) else {
             return false;
         };
         let own = record.reason.is_first_stage();

@@ -8,14 +8,15 @@ use super::{
         pasid::PasidEntry, //
     },
     attach::{
+        self,
         Attachment,
         Source,
         Traffic, //
     },
     faults::{
         Audience,
-        Member,
-        Sink, //
+        Sink,
+        Told, //
     },
     firmware::{
         self,
@@ -30,6 +31,7 @@ use crate::{
     backend::GuestTraffic,
     iommu::{
         periodic::Periodic,
+        Endpoint,
         Instance,
         PciEndpoint, //
     },
@@ -204,6 +206,7 @@ impl Master {
     /// # Errors
     ///
     /// - [`EINVAL`]: the ID is of more than 16 bits.
+    /// - [`ENOMEM`]
     /// - As [`Self::attach`] and [`Self::attach_pasid`].
     pub(crate) fn attach_for(
         guest_traffic: &GuestTraffic<'_, Vtd>,
@@ -211,20 +214,19 @@ impl Master {
         events: Sink,
     ) -> Result {
         let this: &Self = guest_traffic.ep;
+        let unit = this.source.unit();
         let pasid = guest_traffic.pasid.map(|(pasid, _)| pasid);
-        let member = match guest_traffic.device {
-            Some(device) => Some(this.member(&attachment, pasid, device, events)?),
+        let guest = match guest_traffic.device {
+            Some(device) => Some(this.told(&attachment, pasid, device, events)?),
             None => None,
         };
         let mut traffic = this.source.lock();
-        let unit = this.source.unit();
 
-        unit.members.reserve()?;
         match guest_traffic.pasid {
             None => this.switch(&mut traffic, attachment)?,
             Some((pasid, hw)) => this.switch_pasid(&mut traffic, hw, pasid, attachment)?,
         }
-        unit.assign_faults(this.rid(), pasid, member);
+        unit.assign_faults(this.rid(), pasid, guest);
         Ok(())
     }
 
@@ -261,13 +263,13 @@ impl Master {
     ///
     /// - [`EINVAL`]: the ID is of more than 16 bits.
     /// - [`ENOMEM`]
-    fn member(
+    fn told(
         &self,
         attachment: &Attachment<Vtd>,
         pasid: Option<u32>,
         device: u64,
         events: Sink,
-    ) -> Result<Member> {
+    ) -> Result<Told> {
         let id = u16::try_from(device).map_err(|_| EINVAL)?;
         let audience = match attachment {
             Attachment::Guest(..) => Audience::Guest(events),
@@ -275,7 +277,28 @@ impl Master {
             _ => Audience::Shadowed(events),
         };
 
-        Member::new(self.rids(), pasid, id, audience)
+        Told::new(self.source.unit(), self.rids(), pasid, id, audience)
+    }
+
+    /// Keeps what the traffic with `pasid`, or without, is attached to. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn keep(ep: &Arc<Endpoint<Vtd>>, pasid: Option<u32>) -> Result<Kept> {
+        let this: &Self = ep;
+        let mut traffic = this.source.lock();
+        let unit = this.source.unit();
+
+        Ok(Kept {
+            guest: match unit.members.of_device(this.rid(), pasid) {
+                Some((id, audience)) => Some(Told::new(unit, this.rids(), pasid, id, audience)?),
+                None => None,
+            },
+            attached: Some(traffic.keep(pasid.unwrap_or(OWN))?),
+            ep: ep.clone(),
+            pasid,
+        })
     }
 
     fn switch_pasid(
@@ -297,5 +320,53 @@ impl Master {
 
         trace::attach(&self.dev, traffic.own_did(OWN), &result);
         result
+    }
+}
+
+/// What some traffic was attached to, with all that it takes to go back to that.
+pub(crate) struct Kept {
+    ep: Arc<Endpoint<Vtd>>,
+    /// The traffic of this PASID, or that without.
+    pasid: Option<u32>,
+    /// Until it is put back.
+    attached: Option<attach::Kept<Vtd>>,
+    guest: Option<Told>,
+}
+
+impl Kept {
+    /// Attaches the traffic to that again. Takes nothing that may not be had. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`] and others: the unit does not do what it is told; the traffic is blocked.
+    pub(crate) fn put_back(mut self) -> Result {
+        let (attached, guest) = (self.attached.take(), self.guest.take());
+        let this: &Master = &self.ep;
+        let mut traffic = this.source.lock();
+
+        if let Some(attached) = attached {
+            let result = traffic.put_back(attached);
+
+            trace::attach(
+                &this.dev,
+                traffic.own_did(self.pasid.unwrap_or(OWN)),
+                &result,
+            );
+            result?;
+        }
+        this.source
+            .unit()
+            .assign_faults(this.rid(), self.pasid, guest);
+        Ok(())
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(attached) = self.attached.take() {
+            let this: &Master = &self.ep;
+
+            this.source.lock().let_go(attached);
+        }
     }
 }

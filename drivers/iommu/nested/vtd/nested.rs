@@ -28,7 +28,10 @@ use super::{
     faults::Sink,
     flush::Change,
     guest,
-    master::Master,
+    master::{
+        Kept,
+        Master, //
+    },
     pasids,
     switch::OWN,
     Vtd, //
@@ -194,6 +197,7 @@ impl Backend for Vtd {
     /// A fault recording register.
     type Event = [u64; 2];
     type PageTable = PageTable;
+    type Kept = Kept;
 
     const HOST_PASID_TABLES: bool = true;
 
@@ -321,6 +325,14 @@ impl Backend for Vtd {
         events: &Sink,
     ) -> Result {
         Master::attach_for(traffic, Attachment::Paging(shadow.clone()), events.clone())
+    }
+
+    fn keep(ep: &Arc<Endpoint<Self>>, pasid: Option<u32>) -> Result<Kept> {
+        Master::keep(ep, pasid)
+    }
+
+    fn put_back(kept: Kept) -> Result {
+        kept.put_back()
     }
 
     fn pasid_bits(ep: &Endpoint<Self>) -> u32 {

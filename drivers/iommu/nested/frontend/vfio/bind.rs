@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     backend::Backend,
-    iommu::Endpoint, //
+    iommu::{
+        client::Member,
+        Endpoint, //
+    },
 };
 use kernel::{
     prelude::*,
@@ -43,35 +46,93 @@ impl<B: Backend> Switch<B> {
     pub(super) fn id(&self) -> Option<u64> {
         self.to.as_ref().and_then(|bound| bound.id)
     }
+
+    fn is_of(&self, member: &Member<'_>) -> bool {
+        member
+            .endpoint::<B>()
+            .is_some_and(|found| Arc::ptr_eq(&found, &self.ep))
+    }
 }
 
 impl<B: Backend> State<B> {
-    /// Switches one device `to` something.
+    /// Calls `f` for the device of a switch, with the group's mutex held.
     ///
     /// # Errors
     ///
     /// - [`ENODEV`]: it is gone.
     /// - [`EBUSY`]: being reset.
-    /// - As [`Backend::attach_guest`].
-    fn switch(&self, switch: &Switch<B>, to: &Option<Bound<B>>) -> Result {
-        let Switch {
-            group, ep, pasid, ..
-        } = switch;
-        let group = &self.groups[*group];
-        let mut result = None;
+    /// - Those of `f`.
+    fn with_device<R>(
+        &self,
+        switch: &Switch<B>,
+        f: impl Fn(&Member<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let mut result = Err(ENODEV);
 
-        let all = group.attached.for_each(|member| {
-            if let Some(found) = member.endpoint::<B>() {
-                if Arc::ptr_eq(&found, ep) {
-                    let hw = member.iommu_dev::<B>().ok_or(ENODEV)?;
-
-                    result = Some(group.devices().switch(ep, hw, *pasid, to.clone()));
+        self.groups[switch.group]
+            .attached
+            .for_each_of_all(|member, attached| {
+                if switch.is_of(member) {
+                    result = match attached {
+                        true => f(member),
+                        false => Err(EBUSY),
+                    };
                 }
+                Ok(())
+            })?;
+        result
+    }
+
+    /// Keeps what a device may have to go back to.
+    ///
+    /// # Errors
+    ///
+    /// - As [`Self::with_device`], [`Devices::reserve`] and [`Backend::keep`].
+    fn keep(&self, switch: &Switch<B>, count: usize) -> Result<B::Kept> {
+        self.groups[switch.group].devices().reserve(count)?;
+        self.with_device(switch, |_| B::keep(&switch.ep, switch.pasid))
+    }
+
+    /// Switches one device.
+    ///
+    /// # Errors
+    ///
+    /// - As [`Self::with_device`] and [`Devices::switch`].
+    fn switch(&self, switch: &Switch<B>) -> Result {
+        let devices = self.groups[switch.group].devices();
+
+        self.with_device(switch, |member| {
+            let hw = member.iommu_dev::<B>().ok_or(ENODEV)?;
+
+            devices.switch(&switch.ep, hw, switch.pasid, switch.to.clone())
+        })
+    }
+
+    /// Undoes that. What it takes was `kept`.
+    fn put_back(&self, switch: &Switch<B>, kept: B::Kept) {
+        let group = &self.groups[switch.group];
+        let mut kept = Some(kept);
+        let mut found = false;
+        let put_back = |kept| {
+            let Switch {
+                ep, pasid, from, ..
+            } = switch;
+
+            group.devices().put_back(ep, *pasid, from.clone(), kept);
+        };
+
+        // Can't fail, as nothing in it does.
+        let _ = group.attached.for_each_of_all(|member, attached| {
+            if switch.is_of(member) {
+                found = true;
+                put_back(kept.take().filter(|_| attached));
             }
             Ok(())
         });
-        // Once it was switched, it does not matter whether a device behind it is being reset.
-        result.unwrap_or(all.and(Err(ENODEV)))
+        if !found {
+            // The device is gone, and nothing is to be attached.
+            put_back(None);
+        }
     }
 
     /// Checks that hardware can begin to read a guest's table.
@@ -233,15 +294,20 @@ impl<B: Abi> Container<B> {
         self.switch_all(&state, &switches)
     }
 
-    /// Switches all devices, or none.
+    /// Switches all devices, or none: what it takes to go back is there before the first is
+    /// switched. A device whose hardware does not answer is blocked.
     pub(super) fn switch_all(&self, state: &State<B>, switches: &[Switch<B>]) -> Result {
-        self.routes.reserve(switches.len())?;
+        let count = switches.len();
+        let mut kept = KVec::with_capacity(count, GFP_KERNEL)?;
+
+        self.routes.reserve(count)?;
+        for switch in switches {
+            kept.push(state.keep(switch, count)?, GFP_KERNEL)?;
+        }
         for (done, switch) in switches.iter().enumerate() {
-            if let Err(e) = state.switch(switch, &switch.to) {
-                for switch in switches[..done].iter().rev() {
-                    // A device that does not go back is blocked or, if memory is short, keeps its
-                    // new first stage: nothing that is not the guest's own.
-                    let _ = state.switch(switch, &switch.from);
+            if let Err(e) = state.switch(switch) {
+                for (switch, kept) in switches[..done].iter().zip(kept) {
+                    state.put_back(switch, kept);
                 }
                 return Err(e);
             }

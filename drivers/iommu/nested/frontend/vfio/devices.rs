@@ -151,9 +151,18 @@ impl<B: Backend> Devices<B> {
             .find_map(|bound| bound.id)
     }
 
-    /// Gives the traffic of a device with `pasid`, or without, another first stage, or none. On an
-    /// error nothing has changed. To be called with the group's mutex held; `hw` is the IOMMU's
-    /// hardware device.
+    /// Makes room for so many more first stages. Nobody takes it but [`Self::switch`].
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(super) fn reserve(&self, count: usize) -> Result {
+        Ok(self.bound.lock().reserve(count, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// Gives the traffic of a device with `pasid`, or without, another first stage, or none; there
+    /// is room. On an error nothing has changed. To be called with the group's mutex held; `hw` is
+    /// the IOMMU's hardware device.
     ///
     /// # Errors
     ///
@@ -167,13 +176,27 @@ impl<B: Backend> Devices<B> {
     ) -> Result {
         let mut bound = self.bound.lock();
 
-        bound.reserve(1, GFP_KERNEL_ACCOUNT)?;
         self.attach_as(ep, hw, pasid, to.as_ref())?;
-        bound.retain(|bound| !bound.is_of(ep) || bound.pasid != pasid);
-        if let Some(to) = to {
-            bound.push(to, GFP_KERNEL_ACCOUNT)?;
-        }
+        set(&mut bound, ep, pasid, to);
         Ok(())
+    }
+
+    /// Undoes one [`Self::switch`], whatever the hardware does: if it does not do what it is told,
+    /// the traffic is blocked. To be called with the group's mutex held, and with what the back end
+    /// has `kept` unless the core has yet to attach the device.
+    pub(super) fn put_back(
+        &self,
+        ep: &Arc<Endpoint<B>>,
+        pasid: Option<u32>,
+        from: Option<Bound<B>>,
+        kept: Option<B::Kept>,
+    ) {
+        let mut bound = self.bound.lock();
+
+        set(&mut bound, ep, pasid, from);
+        if let Some(kept) = kept {
+            let _ = B::put_back(kept);
+        }
     }
 
     /// Attaches the traffic of a device with `pasid`, or without, as it is bound, if it is.
@@ -203,6 +226,19 @@ impl<B: Backend> Devices<B> {
                 None => B::attach(ep, Target::Paging(self.stage.space.paging())),
             },
         }
+    }
+}
+
+/// Notes what first stage the traffic of a device with `pasid`, or without, has; there is room.
+fn set<B: Backend>(
+    all: &mut KVec<Bound<B>>,
+    ep: &Endpoint<B>,
+    pasid: Option<u32>,
+    to: Option<Bound<B>>,
+) {
+    all.retain(|bound| !bound.is_of(ep) || bound.pasid != pasid);
+    if let Some(to) = to {
+        let _ = all.push_within_capacity(to);
     }
 }
 

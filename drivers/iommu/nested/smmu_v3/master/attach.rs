@@ -9,6 +9,7 @@ use super::{
     State, //
 };
 use crate::{
+    iommu::Endpoint,
     smmu_v3::{
         arch::{
             cd::Cd,
@@ -23,6 +24,7 @@ use crate::{
             Audience,
             Member, //
         },
+        SmmuV3, //
     },
     trace,
 };
@@ -37,6 +39,45 @@ struct Plan {
     ste: Ste,
     ats: bool,
     member: Option<Member>,
+}
+
+/// What a device's own traffic was attached to, with all that it takes to go back to that: what it
+/// was translated by sends invalidations to the device as if it were in use.
+pub(crate) struct Kept {
+    ep: Arc<Endpoint<SmmuV3>>,
+    /// Until it is put back.
+    plan: Option<Plan>,
+}
+
+impl Kept {
+    /// Attaches the traffic to that again. Takes nothing that may not be had. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`]: the hardware does not answer; the device is blocked.
+    pub(crate) fn put_back(mut self) -> Result {
+        let this: &Master = &self.ep;
+        let mut state = this.state.lock();
+
+        match self.plan.take() {
+            Some(plan) => this.change(&mut state, plan, true),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let this: &Master = &self.ep;
+
+        if let Some((plan, targets)) = self
+            .plan
+            .as_ref()
+            .and_then(|plan| Some((plan, plan.attachment.targets()?)))
+        {
+            targets.leave(&this.usage(&plan.attachment, plan.ats));
+        }
+    }
 }
 
 impl Master {
@@ -66,8 +107,41 @@ impl Master {
             }
             targets.join(&self.usage(&plan.attachment, plan.ats))?;
         }
+        self.change(&mut state, plan, moves)
+    }
 
-        self.stop_ats(&mut state, plan.ats);
+    /// Keeps what the device's own traffic is attached to. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn keep(ep: &Arc<Endpoint<SmmuV3>>) -> Result<Kept> {
+        let this: &Self = ep;
+        let state = this.state.lock();
+        let sid = this.sids[0];
+        let plan = Plan {
+            attachment: state.attachment.clone(),
+            ste: this.smmu.strtab.read(sid)?,
+            ats: state.attached_ats,
+            member: this.smmu.streams.owner(sid).and_then(|owner| owner.member),
+        };
+
+        if let Some(targets) = plan.attachment.targets() {
+            targets.join(&this.usage(&plan.attachment, plan.ats))?;
+        }
+        Ok(Kept {
+            ep: ep.clone(),
+            plan: Some(plan),
+        })
+    }
+
+    /// Does what is planned. If it `moves`, what will be used was joined.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`]: the hardware does not answer; the device is blocked.
+    fn change(&self, state: &mut State, plan: Plan, moves: bool) -> Result {
+        self.stop_ats(state, plan.ats);
         let result = self
             .write_own_cd(&plan.attachment)
             .and_then(|()| self.write_stes(&plan.ste));
@@ -78,19 +152,19 @@ impl Master {
             Ok(()) => {
                 // Events from here on are the new guest's.
                 self.smmu.streams.assign(&self.sids, plan.member);
-                self.start_ats(&mut state, plan.ats, None);
-                self.settle(&mut state, plan.attachment, plan.ats, moves);
+                self.start_ats(state, plan.ats, None);
+                self.settle(state, plan.attachment, plan.ats, moves);
                 Ok(())
             }
             Err(e) => {
                 // What the hardware has seen of this is unknown; the entry in memory blocks.
-                self.stop_ats(&mut state, false);
+                self.stop_ats(state, false);
                 let _ = self.write_stes(&Ste::abort());
                 self.smmu.streams.assign(&self.sids, None);
                 if let Some(targets) = plan.attachment.targets().filter(|_| moves) {
                     targets.leave(&self.usage(&plan.attachment, plan.ats));
                 }
-                self.settle(&mut state, Attachment::Blocked, false, true);
+                self.settle(state, Attachment::Blocked, false, true);
                 Err(e)
             }
         }

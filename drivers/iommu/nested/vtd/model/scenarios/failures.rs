@@ -286,13 +286,11 @@ mod cases {
         let space = Space::new(&host, Purpose::SecondStage)?;
         let others = [Purpose::FirstStage, Purpose::NestParent].map(|to| Space::new(&host, to));
         let page = host.data()?;
-        let mut taken = KVec::new();
 
         space.map(IOVA, page.address(), 1)?;
         device.attach(None, space.to())?;
-        while let Ok(did) = host.engine.dids.take() {
-            taken.push(did, GFP_KERNEL)?;
-        }
+        let taken = host.take_dids()?;
+
         for other in &others {
             let other = other.as_ref().map_err(|e| *e)?;
 
@@ -303,9 +301,7 @@ mod cases {
         device.attach(None, Attachment::Identity)?;
         device.attach(None, space.to())?;
         assert_eq!(model.dma(RID, None, IOVA, true), Ok(page.address()));
-        for did in taken.drain_all() {
-            host.engine.dids.give(did);
-        }
+        host.give_dids(taken);
         for other in others {
             device.attach(None, other?.to())?;
         }

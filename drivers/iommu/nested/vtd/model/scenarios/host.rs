@@ -98,6 +98,23 @@ impl Host {
         Ok(unused)
     }
 
+    /// Takes all DIDs that are free.
+    pub(super) fn take_dids(&self) -> Result<KVec<u16>> {
+        let mut taken = KVec::new();
+
+        while let Ok(did) = self.engine.dids.take() {
+            taken.push(did, GFP_KERNEL)?;
+        }
+        Ok(taken)
+    }
+
+    /// Gives such back.
+    pub(super) fn give_dids(&self, taken: KVec<u16>) {
+        for did in taken {
+            self.engine.dids.give(did);
+        }
+    }
+
     /// The DID that the next one gets who takes one.
     pub(super) fn first_free_did(&self) -> Result<u16> {
         let did = self.engine.dids.take()?;

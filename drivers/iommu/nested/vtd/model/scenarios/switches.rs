@@ -12,10 +12,13 @@ use super::{
     },
     *, //
 };
-use crate::vtd::hw::Page as _;
-use crate::vtd::model::{
-    device::Outcome,
-    Page, //
+use crate::vtd::{
+    hw::Page as _,
+    model::{
+        device::Outcome,
+        Page, //
+    },
+    switch::OWN, //
 };
 use kernel::{
     prelude::*,
@@ -90,6 +93,20 @@ impl<'h> World<'h> {
         }
     }
 
+    /// Unmaps what is looked at. Returns whether anybody had to be told.
+    fn unmap(&self) -> Result<bool> {
+        let model = &self.host.model;
+
+        model.forget_log();
+        for space in &self.spaces {
+            space.unmap(IOVA, 1)?;
+        }
+        for guest in &self.guests {
+            guest.unmap(IOVA)?;
+        }
+        Ok(model.log(0).is_some())
+    }
+
     /// What an access gets by it.
     fn outcome(&self, i: usize) -> Outcome {
         match i {
@@ -158,9 +175,100 @@ fn first_wrong(config: Config, pasid: Option<u32>, ats: bool) -> Result<Option<(
     Ok(None)
 }
 
+/// Whether a change can be undone though nothing is to be had any more, neither a DID nor memory;
+/// or, if it `stays`, whether nothing is left of the way back.
+fn undone(
+    config: Config,
+    pasid: Option<u32>,
+    ats: bool,
+    (from, to): (usize, usize),
+    stays: bool,
+) -> Result<bool> {
+    let model = Model::new(Config {
+        // ND: 64 DIDs.
+        cap: config.cap & !0b111 | 0b001,
+        ..config
+    })?;
+    let host = Host::new(&model)?;
+
+    host.engine.start()?;
+
+    let free = host.first_free_did()?;
+    let world = World::new(&host)?;
+    let device = Device::new(&host, RID, ats)?;
+
+    host.watch(RID, pasid, IOVA, true)?;
+    device.attach(pasid, world.to(from))?;
+
+    let kept = device.source.lock().keep(pasid.unwrap_or(OWN))?;
+
+    host.check();
+    device.attach(pasid, world.to(to))?;
+    host.expect(model.dma(RID, pasid, IOVA, true) == world.outcome(to));
+    if stays {
+        device.source.lock().let_go(kept);
+        host.expect(model.dma(RID, pasid, IOVA, true) == world.outcome(to));
+        device.attach(pasid, Attachment::Blocked)?;
+        host.expect(!world.unmap()?);
+    } else {
+        let dids = host.take_dids()?;
+
+        model.memory().limit(Some(0));
+        let result = device.source.lock().put_back(kept);
+        model.memory().limit(None);
+        host.give_dids(dids);
+        host.expect(result.is_ok());
+        host.check();
+        host.expect(model.dma(RID, pasid, IOVA, true) == world.outcome(from));
+        // Who translates tells of it again.
+        host.expect(world.unmap()? == (from > 1));
+    }
+    device.release()?;
+    drop(world);
+    host.expect(host.first_free_did()? == free);
+    Ok(!host.is_wrong())
+}
+
+/// Undoes all changes. Returns the first that is not right.
+fn first_not_undone(
+    config: Config,
+    pasid: Option<u32>,
+    ats: bool,
+) -> Result<Option<(usize, usize, bool)>> {
+    for from in 0..ATTACHMENTS {
+        for to in 0..ATTACHMENTS {
+            for stays in [false, true] {
+                if !undone(config, pasid, ats, (from, to), stays)? {
+                    return Ok(Some((from, to, stays)));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
 #[cfg_attr(not(test), ::kernel::macros::kunit_tests(iommu_nested_vtd_switches))]
 mod cases {
     use super::*;
+
+    #[test]
+    fn and_back() -> Result {
+        assert_eq!(first_not_undone(Config::RICH, None, false)?, None);
+        assert_eq!(first_not_undone(Config::CACHING, None, false)?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn and_back_with_a_cache() -> Result {
+        assert_eq!(first_not_undone(Config::RICH, None, true)?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn and_back_of_a_pasid() -> Result {
+        assert_eq!(first_not_undone(Config::RICH, Some(0x123), true)?, None);
+        Ok(())
+    }
 
     #[test]
     fn of_a_device() -> Result {

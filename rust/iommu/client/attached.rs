@@ -249,6 +249,13 @@ impl<T: Translation> Drop for OwnedDomain<T> {
 /// What the core wants to be told with every attachment.
 type Handle = KBox<Opaque<bindings::iommu_attach_handle>>;
 
+/// Other doorbells for a group that is [attached](Attached), to be [exchanged](Attached::exchange)
+/// for those in use; or such that were. The core has forgotten none of what it has mapped there.
+pub struct Doorbells<T: Translation> {
+    domain: OwnedDomain<T>,
+    handle: Handle,
+}
+
 /// A group that is attached as a [`Translation`] says. Dropping it blocks the devices.
 ///
 /// # Invariants
@@ -289,7 +296,7 @@ impl<T: Translation> Attached<T> {
         let domain = GroupDomain::create(translation, doorbells, msi_base)?;
         let handle = new_handle()?;
 
-        // SAFETY: All are valid, and stay so until `drop()` or `replace()`.
+        // SAFETY: All are valid, and stay so until `drop()` or `exchange()`.
         to_result(unsafe {
             bindings::iommu_attach_group_handle(domain.as_raw(), group.as_raw(), handle.get())
         })?;
@@ -318,26 +325,45 @@ impl<T: Translation> Attached<T> {
         unsafe { &GroupDomain::<T>::from_raw(self.domain.as_raw()).doorbells }
     }
 
-    /// Has doorbells of interrupts that are set up from now on mapped from the IOVA `msi_base` on.
-    /// The devices are attached again, as they are. On an error nothing has changed. May sleep.
+    /// Other doorbells, to be mapped from the IOVA `msi_base` on. They are not in use yet.
     ///
     /// The core gives the IOVAs of a domain's doorbells away once and for all, so this takes
     /// another domain.
     ///
     /// # Errors
     ///
-    /// As [`Self::new`].
-    pub fn replace(&mut self, doorbells: T::Doorbells, msi_base: Option<u64>) -> Result {
-        let domain = GroupDomain::create(self.translation().clone(), doorbells, msi_base)?;
-        let handle = new_handle()?;
+    /// - [`ENOMEM`]
+    pub fn prepare(
+        &self,
+        doorbells: T::Doorbells,
+        msi_base: Option<u64>,
+    ) -> Result<Doorbells<T>> {
+        Ok(Doorbells {
+            domain: GroupDomain::create(self.translation().clone(), doorbells, msi_base)?,
+            handle: new_handle()?,
+        })
+    }
 
+    /// Has doorbells of interrupts that are set up from now on be `other`, which becomes those of
+    /// before. The devices are attached again, as they are. On an error nothing has changed. Takes
+    /// no memory, unless [`Translation::attach`] does. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EBUSY`]: a device is being reset.
+    /// - Those of [`Translation::attach`].
+    pub fn exchange(&mut self, other: &mut Doorbells<T>) -> Result {
         // SAFETY: All are valid, and stay so until `drop()` or the next call of this.
         to_result(unsafe {
-            bindings::iommu_replace_group_handle(self.group.as_raw(), domain.as_raw(), handle.get())
+            bindings::iommu_replace_group_handle(
+                self.group.as_raw(),
+                other.domain.as_raw(),
+                other.handle.get(),
+            )
         })?;
         // INVARIANT: Done above. The core does not use the old ones any more.
-        self.domain = domain;
-        self.handle = handle;
+        core::mem::swap(&mut self.domain, &mut other.domain);
+        core::mem::swap(&mut self.handle, &mut other.handle);
         Ok(())
     }
 

@@ -17,6 +17,7 @@ mod space;
 pub use self::{
     attached::{
         Attached,
+        Doorbells,
         Translation, //
     },
     group::{

@@ -18,6 +18,7 @@ use crate::{
         self,
         client::{
             Attached,
+            Doorbells,
             Purpose,
             Reserved,
             ReservedKind,
@@ -206,25 +207,14 @@ impl<B: Backend> Group<B> {
         reserves(&self.reserved, gpas)
     }
 
-    /// Uses another window for interrupts that are set up from now on.
+    /// A window to be [exchanged](Attached::exchange) for the one in use.
     ///
     /// # Errors
     ///
-    /// As [`Attached::replace`].
-    pub(super) fn set_window(&mut self, window: Window<B>) -> Result {
+    /// - [`ENOMEM`]
+    pub(super) fn prepare(&self, window: Window<B>) -> Result<Doorbells<Devices<B>>> {
         let base = window.base();
 
-        self.attached.replace(window, base)
-    }
-
-    /// Uses the host's window.
-    ///
-    /// # Errors
-    ///
-    /// As [`Attached::replace`].
-    pub(super) fn use_host_window(&mut self) -> Result {
-        let window = Window::host(self.stage().clone(), self.host_window, self.slot)?;
-
-        self.set_window(window)
+        self.attached.prepare(window, base)
     }
 }

@@ -16,15 +16,22 @@
 
 use super::{
     args::BindMsi,
-    container::Container,
+    container::{
+        Container,
+        State, //
+    },
+    devices::Devices,
     group::Group,
     stage::Stage,
     target::Target,
     Abi, //
 };
-use crate::backend::{
-    AddressRange,
-    Backend, //
+use crate::{
+    backend::{
+        AddressRange,
+        Backend, //
+    },
+    iommu::client::Doorbells, //
 };
 use kernel::{
     io::PhysAddr,
@@ -34,6 +41,10 @@ use kernel::{
     sync::{
         Arc,
         Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     },
 };
 
@@ -95,15 +106,6 @@ impl<B: Backend> Window<B> {
         });
 
         Self::new(stage, part, part.map_or(0, |part| part.start), false)
-    }
-
-    /// The same window once more, without doorbells so far.
-    ///
-    /// # Errors
-    ///
-    /// - [`ENOMEM`]
-    fn again(&self) -> Result<Self> {
-        Self::new(self.stage.clone(), self.iovas, self.gpa, self.bound)
     }
 
     /// The IOVA from which on the core is to give pages away.
@@ -172,6 +174,34 @@ fn refuse_interrupts<B: Backend>(group: &Group<B>) -> Result {
         })
 }
 
+/// How long to wait for the end of a reset before another try.
+const PAUSE: Delta = Delta::from_millis(1);
+
+impl<B: Backend> State<B> {
+    /// Gives groups other windows, all of them or, on an error, none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Attached::exchange`](crate::iommu::client::Attached::exchange).
+    fn exchange(&mut self, groups: &[usize], mut windows: KVec<Doorbells<Devices<B>>>) -> Result {
+        for (done, &i) in groups.iter().enumerate() {
+            let Err(e) = self.groups[i].attached.exchange(&mut windows[done]) else {
+                continue;
+            };
+
+            for (&i, window) in groups.iter().zip(windows.iter_mut()).take(done) {
+                // A reset ends by itself, and waits for nothing that is held here. Otherwise it is
+                // the hardware that does not answer, and the devices are blocked.
+                while self.groups[i].attached.exchange(window) == Err(EBUSY) {
+                    fsleep(PAUSE);
+                }
+            }
+            return Err(e);
+        }
+        Ok(())
+    }
+}
+
 impl<B: Abi> Container<B> {
     /// Leads the interrupts of a target's groups through the guest's first stage.
     ///
@@ -181,6 +211,7 @@ impl<B: Abi> Container<B> {
     pub(super) fn bind_msi(&self, target: &Target, msi: &BindMsi) -> Result {
         let mut state = self.state.lock();
         let groups = state.select(target)?;
+        let mut windows = KVec::with_capacity(groups.len(), GFP_KERNEL)?;
 
         if state.memory.overlaps(&msi.gpas) {
             return Err(EEXIST);
@@ -192,12 +223,12 @@ impl<B: Abi> Container<B> {
         }
         for &i in &groups {
             let group = &state.groups[i];
-            let space = &group.stage().space;
-            let input_bits = B::capabilities(&group.stage().iommu).input_bits;
+            let stage = group.stage();
+            let input_bits = B::capabilities(&stage.iommu).input_bits;
 
-            group.stage().guest()?;
+            stage.guest()?;
             group.host_window.ok_or(EOPNOTSUPP)?;
-            if msi.gpas.last() > space.last()
+            if msi.gpas.last() > stage.space.last()
                 || msi.iovas.last().checked_shr(input_bits).unwrap_or(0) != 0
             {
                 return Err(ERANGE);
@@ -206,21 +237,11 @@ impl<B: Abi> Container<B> {
                 return Err(EBUSY);
             }
             refuse_interrupts(group)?;
-        }
-        for (done, &i) in groups.iter().enumerate() {
-            let group = &mut state.groups[i];
-            let stage = group.stage().clone();
+            let window = Window::new(stage.clone(), Some(msi.iovas), msi.gpas.start, true)?;
 
-            let result = Window::new(stage, Some(msi.iovas), msi.gpas.start, true)
-                .and_then(|window| group.set_window(window));
-            if let Err(e) = result {
-                for &i in &groups[..done] {
-                    let _ = state.groups[i].use_host_window();
-                }
-                return Err(e);
-            }
+            windows.push(group.prepare(window)?, GFP_KERNEL)?;
         }
-        Ok(())
+        state.exchange(&groups, windows)
     }
 
     /// Undoes [`Self::bind_msi`].
@@ -242,16 +263,10 @@ impl<B: Abi> Container<B> {
             let group = &state.groups[i];
 
             refuse_interrupts(group)?;
-            windows.push(group.attached.doorbells().again()?, GFP_KERNEL)?;
+            let window = Window::host(group.stage().clone(), group.host_window, group.slot)?;
+
+            windows.push(group.prepare(window)?, GFP_KERNEL)?;
         }
-        for (done, &i) in groups.iter().enumerate() {
-            if let Err(e) = state.groups[i].use_host_window() {
-                for (&i, window) in groups[..done].iter().zip(windows) {
-                    let _ = state.groups[i].set_window(window);
-                }
-                return Err(e);
-            }
-        }
-        Ok(())
+        state.exchange(&groups, windows)
     }
 }

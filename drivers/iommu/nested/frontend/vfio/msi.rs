@@ -13,6 +13,19 @@
 //! A message is written when the interrupt is set up, and only the driver of the interrupt's parent
 //! can write it again. So a window can't change under an interrupt: the device would go on to write
 //! where nothing is any more. That is EBUSY.
+//!
+//! An interrupt that another thread sets up at the same time may get by: its message is made, with
+//! an IOVA of the old window, and the device does not count as having interrupts yet. That is seen
+//! neither before the change nor after it without the lock of the device's messages, which goes
+//! with the device's driver and is not ours to take. And a window that refused doorbells meanwhile
+//! would have the GICv3 ITS lose an event of the device's: its driver does not give back what it
+//! has taken before `iommu_dma_prepare_msi()` fails.
+//!
+//! Who does that has an interrupt that does not come until it is set up again, and no more. A
+//! message is a write of the device's like any other. It goes through the stages that the device
+//! has, to where the device could have written anyway: to nothing, to the guest's own memory, or to
+//! a doorbell, which tells devices apart by their IDs. Nor does the core keep more of the old
+//! window than the number that the IOVA is.
 
 use super::{
     args::BindMsi,

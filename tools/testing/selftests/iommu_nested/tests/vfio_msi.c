@@ -399,6 +399,95 @@ TEST_F(vmsi, device_reopened)
 	EXPECT_IRQ(edu, self->event);
 }
 
+#define SETUPS			400
+#define LOST_ENOUGH		3	/* each takes a timeout */
+
+struct binder {
+	struct vm *vm;
+	pthread_t thread;
+	bool stop;			/* atomic */
+	bool bound;
+	unsigned long rounds;
+	int rc;				/* 0 unless something went wrong */
+};
+
+/* Binds and unbinds whenever it may. */
+static void *bind_and_unbind(void *arg)
+{
+	struct binder *binder = arg;
+	struct vm *vm = binder->vm;
+
+	while (!__atomic_load_n(&binder->stop, __ATOMIC_RELAXED)) {
+		int rc = binder->bound ? unbind_msi(vm) :
+			 bind_msi(vm, GIOVA, OTHER_GDB, GUEST_PAGE);
+
+		if (rc == -EBUSY)
+			continue;
+		if (rc) {
+			binder->rc = rc;
+			break;
+		}
+		binder->bound = !binder->bound;
+		binder->rounds++;
+	}
+	return NULL;
+}
+
+static void binder_start(struct __test_metadata *_metadata, struct binder *binder)
+{
+	binder->stop = false;
+	ASSERT_EQ(0, pthread_create(&binder->thread, NULL, bind_and_unbind, binder));
+}
+
+static void binder_stop(struct __test_metadata *_metadata, struct binder *binder)
+{
+	__atomic_store_n(&binder->stop, true, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(binder->thread, NULL));
+	ASSERT_EQ(0, binder->rc);
+}
+
+/*
+ * An interrupt that is set up while another thread binds and unbinds always can
+ * be. It may have an address in a window that has gone meanwhile, and be lost; but
+ * it comes when it is set up again.
+ */
+TEST_F(vmsi, set_up_beside_binds)
+{
+	struct binder binder = { .vm = &self->vm };
+	unsigned int i, lost = 0, up[2] = {};
+	struct vm *vm = &self->vm;
+	__u64 window, address;
+
+	/* In stage 1 both are, so that it depends on the window alone. */
+	ASSERT_EQ(0, edu_set_irq(vm->edu, self->event));
+	ASSERT_EQ(0, pci_msi_address(vm->edu->bdf, &window));
+	ASSERT_EQ(0, edu_set_irq(vm->edu, -1));
+	ASSERT_EQ(0, s1_map(&vm->s1, window & ~(GUEST_PAGE - 1),
+			    window & ~(GUEST_PAGE - 1)));
+	ASSERT_EQ(0, s1_map(&vm->s1, GIOVA, OTHER_GDB));
+	binder_start(_metadata, &binder);
+	for (i = 0; i < SETUPS && lost < LOST_ENOUGH; i++) {
+		ASSERT_EQ(0, edu_set_irq(vm->edu, self->event));
+		ASSERT_EQ(0, pci_msi_address(vm->edu->bdf, &address));
+		if (address != window)
+			ASSERT_EQ(GIOVA + DOORBELL_REGISTER, address);
+		up[address != window]++;
+		if (!irq_arrives(_metadata, vm->edu, self->event, IRQ_TIMEOUT_MS)) {
+			lost++;
+			binder_stop(_metadata, &binder);
+			ASSERT_EQ(0, edu_set_irq(vm->edu, -1));
+			ASSERT_EQ(0, edu_set_irq(vm->edu, self->event));
+			EXPECT_IRQ(vm->edu, self->event);
+			binder_start(_metadata, &binder);
+		}
+		ASSERT_EQ(0, edu_set_irq(vm->edu, -1));
+	}
+	binder_stop(_metadata, &binder);
+	EXPECT_LT(2UL, binder.rounds);
+	TH_LOG("%u in the host's window, %u in the guest's, %u lost; %lu binds",
+	       up[0], up[1], lost, binder.rounds);
+}
+
 FIXTURE(vmsi_pair)
 {
 	struct host host;

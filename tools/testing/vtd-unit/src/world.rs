@@ -132,18 +132,24 @@ const NEST: u64 = 1 << 26;
 /// CAP.CM.
 const CACHING: u64 = 1 << 7;
 
+/// All that the model can do, with 256 DIDs (ND in CAP_REG): a guest can use them up.
+const RICH: Config = Config {
+    cap: Config::RICH.cap & !0b111 | 0b010,
+    ..Config::RICH
+};
+
 /// What a kind of unit is, if there is that kind.
 pub(crate) fn config(kind: &str) -> Option<Config> {
     match kind {
-        "nested" => Some(Config::RICH),
+        "nested" => Some(RICH),
         "separate" => Some(Config {
-            ecap: Config::RICH.ecap & !NEST,
-            ..Config::RICH
+            ecap: RICH.ecap & !NEST,
+            ..RICH
         }),
         "caching" => Some(Config {
-            cap: Config::RICH.cap | CACHING,
-            ecap: Config::RICH.ecap & !NEST,
-            ..Config::RICH
+            cap: RICH.cap | CACHING,
+            ecap: RICH.ecap & !NEST,
+            ..RICH
         }),
         _ => None,
     }

@@ -419,3 +419,69 @@ TEST_F(vtd_pasid_table, own_translations)
 	ASSERT_EQ(0, vfio_unmap(host->fd, GUEST_GPA, GUEST_SIZE, NULL));
 	EXPECT_EQ(NOWHERE, HITS_BY(EDU_OWN, IOVA));
 }
+
+/* Two devices, of which one can use up the DIDs of the unit by its PASIDs */
+FIXTURE(vtd_pasid_pair)
+{
+	struct host host;
+	__u64 *root;
+};
+
+FIXTURE_SETUP(vtd_pasid_pair)
+{
+	struct host *host = &self->host;
+
+	container_up_nth(_metadata, host, VFIO_TYPE1_NESTING_IOMMU, 0, 2);
+	if (_metadata->exit_code)
+		return;
+	if (!edu_extended(&host->edu[0]))
+		SKIP(return, "edu has no PASIDs here");
+	self->root = guest_alloc(&host->ram, GUEST_PAGE);
+	ASSERT_NE(NULL, self->root);
+	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
+}
+
+FIXTURE_TEARDOWN(vtd_pasid_pair)
+{
+	host_down(&self->host);
+}
+
+/* A bind of two devices for which there is one DID is undone for the first. */
+TEST_F(vtd_pasid_pair, one_did_for_two_devices)
+{
+	struct vfio_nested_bind_guest_pgtbl block, own, by_pasid;
+	struct host *host = &self->host;
+	unsigned int i;
+	__u32 pasid;
+	int rc = 0;
+
+	own = fl_bind(host, self->root);
+	own.target = ALL_GROUPS;
+	own.flags |= VFIO_NESTED_PGTBL_REPLACE;
+	block = own;
+	block.flags |= VFIO_NESTED_PGTBL_BLOCK;
+	block.base = 0;
+	block.input_bits = 0;
+	ASSERT_EQ(0, vfio_bind_pgtbl(host->fd, &block));
+	for (pasid = 1; pasid <= PASIDS_MAX; pasid++) {
+		ASSERT_EQ((int)pasid, vfio_pasid_alloc(host->fd, pasid, pasid));
+		by_pasid = pasid_bind(host, self->root, pasid);
+		rc = vfio_bind_pgtbl(host->fd, &by_pasid);
+		if (rc)
+			break;
+	}
+	ASSERT_EQ(-ENOSPC, rc);
+	EXPECT_EQ(-ENOSPC, vfio_bind_pgtbl(host->fd, &own));
+	ASSERT_EQ(0, pasid_unbind(host, --pasid));
+	EXPECT_EQ(-ENOSPC, vfio_bind_pgtbl(host->fd, &own));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(NOWHERE, hits(_metadata, host, &host->edu[i], IOVA));
+	/* The DID is free as before. */
+	by_pasid = pasid_bind(host, self->root, pasid);
+	ASSERT_EQ(0, vfio_bind_pgtbl(host->fd, &by_pasid));
+	ASSERT_EQ(0, pasid_unbind(host, pasid));
+	ASSERT_EQ(0, pasid_unbind(host, --pasid));
+	ASSERT_EQ(0, vfio_bind_pgtbl(host->fd, &own));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(PAGE_A, hits(_metadata, host, &host->edu[i], IOVA));
+}

@@ -40,20 +40,21 @@ function_beside() {
 # unit_beside NAME ADDR RID...: starts it, and adds it and its devices to the machine, by their
 # requester IDs: the slot on the root bus, or the number of the bus behind a root port.
 unit_beside() {
-	local socket=$results/$name.$1 rid bus functions=()
+	local socket=$results/$name.$1 rid bus slot functions=()
 	local report=$log/$name.$1
 	[ ${#socket} -lt 90 ] || die "$results is too long a path for sockets"
 	rm -f "$socket".*
 	machine+=(-device "$(function_beside "$socket.registers" pcie.0 "$2")")
 	for rid in "${@:3}"; do
-		bus=pcie.0
-		if [ $((rid >> 8)) != 0 ]; then
-			bus=port$((rid >> 8))
-			machine+=(-device "pcie-root-port,id=$bus,chassis=${bus#port},addr=$((rid >> 8))")
+		bus=$((rid >> 8)) slot=$(printf %x $((rid >> 3 & 31)))
+		if [ $bus = 0 ]; then
+			bus=pcie.0
+		else
+			machine+=(-device "pcie-root-port,id=port$bus,chassis=$bus,addr=$bus")
+			bus=port$bus
 		fi
 		functions+=("${rid#0x}=$socket.$rid")
-		machine+=(-device
-			"$(function_beside "$socket.$rid" "$bus" "$(printf %x $((rid >> 3 & 31)))")")
+		machine+=(-device "$(function_beside "$socket.$rid" "$bus" "$slot")")
 	done
 	{
 		unit_status=0

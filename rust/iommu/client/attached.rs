@@ -333,11 +333,7 @@ impl<T: Translation> Attached<T> {
     /// # Errors
     ///
     /// - [`ENOMEM`]
-    pub fn prepare(
-        &self,
-        doorbells: T::Doorbells,
-        msi_base: Option<u64>,
-    ) -> Result<Doorbells<T>> {
+    pub fn prepare(&self, doorbells: T::Doorbells, msi_base: Option<u64>) -> Result<Doorbells<T>> {
         Ok(Doorbells {
             domain: GroupDomain::create(self.translation().clone(), doorbells, msi_base)?,
             handle: new_handle()?,

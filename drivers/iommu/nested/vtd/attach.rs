@@ -650,8 +650,8 @@ impl<M: Machine> Traffic<'_, M> {
 
 /// Has the unit find what comes by each of `rids` in the PASID directory of a device that has that
 /// requester ID. A bridge may give one to several devices, or its own: these are in one group and
-/// attached alike, and the first of them has it, before the bridge. `sources` are all devices of the
-/// unit, and stay that while this runs. May sleep.
+/// attached alike, and the first of them has it, before the bridge. `sources` are all devices of
+/// the unit, and stay that while this runs. May sleep.
 ///
 /// # Errors
 ///

@@ -22,6 +22,7 @@ FIXTURE_SETUP(vtd_bridge_container)
 	char one[16], other[16];
 
 	self->fd = -1;
+	self->edu = &self->host.edu[0];
 	ASSERT_LE(2U, num);
 	self->last = num - 1;
 	ASSERT_EQ(0, pci_find(EDU_VENDOR, EDU_DEVICE, num - 2, one));
@@ -38,19 +39,18 @@ FIXTURE_TEARDOWN(vtd_bridge_container)
 	host_down(&self->host);
 }
 
-/* A container with the nth device, a guest's table in it, and the event fd */
-static void bridge_up(struct __test_metadata *_metadata,
-		      FIXTURE_DATA(vtd_bridge_container) *self, unsigned int nth)
+/* A container with the nth device, its event fd, and a page for a guest's table */
+static __u64 *bridge_up(struct __test_metadata *_metadata, struct host *host,
+			unsigned int nth, int *fd)
 {
-	struct host *host = &self->host;
+	__u64 *root;
 
 	container_up_nth(_metadata, host, VFIO_TYPE1_NESTING_IOMMU, nth, 1);
-	self->edu = &host->edu[0];
-	self->root = guest_alloc(&host->ram, GUEST_PAGE);
-	ASSERT_NE(NULL, self->root);
-	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
-	self->fd = vfio_event_fd(host->fd, EVENT_DEPTH);
-	ASSERT_LE(0, self->fd);
+	*fd = vfio_event_fd(host->fd, EVENT_DEPTH);
+	ASSERT_LE(0, *fd);
+	root = guest_alloc(&host->ram, GUEST_PAGE);
+	ASSERT_NE(NULL, root);
+	return root;
 }
 
 /* Hardware can't tell it from the bridge, but that does no DMA. */
@@ -59,7 +59,8 @@ TEST_F(vtd_bridge_container, bind_the_device)
 	struct host *host = &self->host;
 	struct vfio_nested_event event;
 
-	bridge_up(_metadata, self, ALONE);
+	self->root = bridge_up(_metadata, host, ALONE, &self->fd);
+	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
 	EXPECT_EQ(PAGE_B, hits(_metadata, host, self->edu, GPA(PAGE_B)));
 	ASSERT_EQ(0, event_bind(host, self->root, 0, EVENT_ID));
 	EXPECT_EQ(PAGE_A, hits(_metadata, host, self->edu, IOVA));
@@ -80,7 +81,8 @@ TEST_F(vtd_bridge_container, bind_the_group)
 	struct host *host = &self->host;
 	struct vfio_nested_event event;
 
-	bridge_up(_metadata, self, self->last);
+	self->root = bridge_up(_metadata, host, self->last, &self->fd);
+	ENTRY(IOVA, 0) = GPA(PAGE_A) | FL_PAGE;
 	cmd = fl_bind(host, self->root);
 	cmd.target = device_of(self->edu);
 	EXPECT_EQ(-EINVAL, vfio_bind_pgtbl(host->fd, &cmd));

@@ -533,8 +533,8 @@ fn release(host: &Host) -> Result {
     Ok(())
 }
 
-/// What comes by the requester ID of a bridge is of the first device behind it, of the next one when
-/// that has gone, and of the bridge itself when there is none.
+/// What comes by the requester ID of a bridge is of the first device behind it, of the next one
+/// when that has gone, and of the bridge itself when there is none.
 fn behind_bridge(host: &Host) -> Result {
     let spaces = [
         Space::new(host, Purpose::SecondStage)?,

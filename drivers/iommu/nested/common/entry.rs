@@ -107,39 +107,40 @@ pub(crate) fn write<L: Layout<N>, S: Slot<N>, const N: usize>(
     new: &[u64; N],
 ) -> Transition {
     let old: [u64; N] = core::array::from_fn(|i| slot.load(i));
-    let (old_used, new_used) = (L::used(&old), L::used(new));
+    let (old_used, new_used, relaxed) = (L::used(&old), L::used(new), L::relaxed(&old, new));
     let goal: [u64; N] = core::array::from_fn(|i| blend(old[i], new[i], new_used[i]));
+    let changed = Words::of::<N>(|i| goal[i] != old[i]);
 
-    if goal == old {
+    if changed.is_empty() {
         return Transition::Unchanged;
     }
 
-    let relaxed = L::relaxed(&old, new);
-    let is_critical =
-        |i: &usize| (old[*i] ^ goal[*i]) & old_used[*i] & !(relaxed[*i] & new_used[*i]) != 0;
-    let mut criticals = (0..N).filter(is_critical);
-    let mut writer = Writer { slot, now: old };
+    let critical = match changed.is_single() {
+        // One store: the only phase, whether that is of a critical word or of no critical word.
+        true => Words::NONE,
+        false => Words::of::<N>(|i| {
+            (old[i] ^ goal[i]) & old_used[i] & !(relaxed[i] & new_used[i]) != 0 //
+        }),
+    };
 
-    match (criticals.next(), criticals.next()) {
-        (None, _) => {
-            writer.phase(0..N, &goal);
-            Transition::Hitless
-        }
-        (Some(critical), None) => {
-            writer.phase((0..N).filter(|i| *i != critical), &goal);
-            writer.phase(critical..critical + 1, &goal);
-            Transition::Hitless
-        }
-        (Some(_), Some(_)) => {
-            let mut broken = old;
-
-            broken[0] &= !L::VALID;
-            writer.phase(0..1, &broken);
-            writer.phase(1..N, &goal);
-            writer.phase(0..1, &goal);
-            Transition::Disruptive
-        }
+    if critical.is_empty() {
+        phase(slot, changed, &goal);
+        return Transition::Hitless;
     }
+    if critical.is_single() {
+        phase(slot, changed.without(critical), &goal);
+        phase(slot, critical, &goal);
+        return Transition::Hitless;
+    }
+
+    let mut broken = old;
+
+    broken[0] &= !L::VALID;
+    // Both entries are valid: one that is not uses nothing but its first word.
+    phase(slot, Words::FIRST, &broken);
+    phase(slot, changed.without(Words::FIRST), &goal);
+    phase(slot, Words::FIRST, &goal);
+    Transition::Disruptive
 }
 
 /// The bits of `b` where `mask` is set, those of `a` elsewhere.
@@ -147,28 +148,54 @@ fn blend(a: u64, b: u64, mask: u64) -> u64 {
     (a & !mask) | (b & mask)
 }
 
-/// A slot with what was last stored in it.
-struct Writer<'a, S, const N: usize> {
-    slot: &'a mut S,
-    now: [u64; N],
+/// Some words of an entry: a bit for each.
+#[derive(Clone, Copy)]
+struct Words(u32);
+
+impl Words {
+    const NONE: Self = Self(0);
+    /// The one with the valid bit.
+    const FIRST: Self = Self(1);
+
+    /// Those of N words whose index `is_meant`.
+    #[inline]
+    fn of<const N: usize>(is_meant: impl Fn(usize) -> bool) -> Self {
+        const { assert!(N <= u32::BITS as usize) };
+
+        Self((0..N).fold(0, |words, i| words | u32::from(is_meant(i)) << i))
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    fn without_lowest(self) -> Self {
+        Self(self.0 & self.0.wrapping_sub(1))
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn is_single(self) -> bool {
+        !self.is_empty() && self.without_lowest().is_empty()
+    }
 }
 
-impl<S: Slot<N>, const N: usize> Writer<'_, S, N> {
-    /// One phase: stores those of `words` of `entry` that differ from what is there, and syncs if
-    /// any did.
-    #[inline]
-    fn phase(&mut self, words: impl Iterator<Item = usize>, entry: &[u64; N]) {
-        let mut stored = false;
+/// One phase: stores `words` of `entry`, and syncs if there are any.
+#[inline]
+fn phase<S: Slot<N>, const N: usize>(slot: &mut S, words: Words, entry: &[u64; N]) {
+    let mut left = words;
 
-        for i in words {
-            if self.now[i] != entry[i] {
-                self.slot.store(i, entry[i]);
-                self.now[i] = entry[i];
-                stored = true;
-            }
-        }
-        if stored {
-            self.slot.sync();
-        }
+    if left.is_empty() {
+        return;
     }
+    while !left.is_empty() {
+        // CAST: Less than the number of bits.
+        let i = left.0.trailing_zeros() as usize;
+
+        slot.store(i, entry[i]);
+        left = left.without_lowest();
+    }
+    slot.sync();
 }

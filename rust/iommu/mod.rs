@@ -76,6 +76,8 @@ pub mod smmu_v3;
 mod spare;
 pub(crate) mod static_mutex;
 mod table;
+#[cfg(CONFIG_X86_64)]
+mod table_page;
 pub(crate) mod trace;
 mod unit_device;
 mod user;
@@ -84,6 +86,8 @@ pub mod viommu;
 pub mod vtd;
 
 pub(crate) use self::domain::impl_has_domain;
+#[cfg(CONFIG_X86_64)]
+pub use self::table_page::TablePage;
 pub use self::{
     domain::{
         HasDomain,

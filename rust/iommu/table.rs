@@ -2,11 +2,7 @@
 
 //! Tables and rings in memory that an IOMMU reads while the CPU writes them, or the reverse.
 
-#[cfg(CONFIG_X86_64)]
-use super::bindings;
 use core::marker::PhantomData;
-#[cfg(CONFIG_X86_64)]
-use core::ops::Range;
 use kernel::{
     device::{
         Bound,
@@ -130,20 +126,6 @@ impl<const N: usize> Table<N> {
             index += 1;
         }
         index
-    }
-
-    /// Cleans and invalidates `entries` to the point of coherency: an access that bypasses the
-    /// CPU's caches sees what was stored before. Of those that there are not, nothing is done.
-    #[cfg(CONFIG_X86_64)]
-    pub fn clean_inval_poc(&self, entries: Range<usize>) {
-        let size = entries.len() * size_of::<[u64; N]>();
-
-        if let Ok(first) = self.entry(entries.start) {
-            if entries.end <= self.0.len() {
-                // SAFETY: These entries are in the table. No contents change.
-                unsafe { bindings::rust_helper_clean_inval_poc(first.words.cast(), size) };
-            }
-        }
     }
 
     /// Stores entry `entry`, each word once, from the first to the last.

@@ -92,6 +92,12 @@ pub(crate) trait Page: Unpin {
     /// Loads a word, as software or the unit last stored it.
     fn load(&self, word: usize) -> u64;
 
+    /// The same for the words from `first` on, one by one.
+    #[inline]
+    fn load_all<const N: usize>(&self, first: usize) -> [u64; N] {
+        core::array::from_fn(|i| self.load(first + i))
+    }
+
     /// Stores a word, at once, after all that was stored before. When it returns, the unit's walks
     /// see it.
     fn store(&self, word: usize, value: u64);
@@ -100,6 +106,14 @@ pub(crate) trait Page: Unpin {
     /// [published](Self::publish).
     fn put(&self, word: usize, value: u64) {
         self.store(word, value);
+    }
+
+    /// [Puts](Self::put) words from `first` on, one by one and in any order.
+    #[inline]
+    fn put_all<const N: usize>(&self, first: usize, words: &[u64; N]) {
+        for (i, word) in words.iter().enumerate() {
+            self.put(first + i, *word);
+        }
     }
 
     /// When it returns, the unit's walks see what was [put](Self::put) in `words`.

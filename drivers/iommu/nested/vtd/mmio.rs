@@ -8,10 +8,7 @@ use super::hw::{
     Registers, //
 };
 use crate::{
-    iommu::{
-        cache,
-        Table, //
-    },
+    iommu::TablePage,
     ratelimit::RateLimit, //
 };
 use core::{
@@ -48,9 +45,6 @@ use kernel::{
 
 /// Size in bytes of the registers that every unit has at fixed places.
 const SIZE: usize = 0x1000;
-
-/// Words of a page.
-const WORDS_LOG2: u32 = 9;
 
 /// Looks before there are pauses between them.
 const EAGER_LOOKS: u32 = 1000;
@@ -151,20 +145,18 @@ impl Memory for DmaMemory<'_> {
     type Page = DmaPage;
 
     fn page(&self) -> Result<DmaPage> {
-        let table = Table::zeroed(self.dev, WORDS_LOG2)?;
-
-        if !self.coherent {
-            cache::clean_inval_poc(table.address(), size_of::<u64>() << WORDS_LOG2);
-        }
-        Ok(DmaPage {
-            table,
+        let page = DmaPage {
+            words: TablePage::zeroed(self.dev)?,
             coherent: self.coherent,
-        })
+        };
+
+        page.publish(0..TablePage::WORDS);
+        Ok(page)
     }
 
     fn snooped_page(&self) -> Result<DmaPage> {
         Ok(DmaPage {
-            table: Table::zeroed(self.dev, WORDS_LOG2)?,
+            words: TablePage::zeroed(self.dev)?,
             coherent: true,
         })
     }
@@ -172,18 +164,18 @@ impl Memory for DmaMemory<'_> {
 
 /// A page that a unit reads.
 pub(crate) struct DmaPage {
-    table: Table<1>,
+    words: TablePage,
     coherent: bool,
 }
 
 impl Page for DmaPage {
     fn address(&self) -> u64 {
-        self.table.address()
+        self.words.address()
     }
 
+    #[inline]
     fn load(&self, word: usize) -> u64 {
-        // PANIC: A page has as many words as there are indices into it.
-        self.table.entry(word).map_or(0, |entry| entry.load(0))
+        self.words.load(word)
     }
 
     fn store(&self, word: usize, value: u64) {
@@ -191,17 +183,24 @@ impl Page for DmaPage {
         self.publish(word..word + 1);
     }
 
+    #[inline]
     fn put(&self, word: usize, value: u64) {
-        // What the word points to is visible before it is.
+        self.put_all(word, &[value]);
+    }
+
+    #[inline]
+    fn put_all<const N: usize>(&self, first: usize, words: &[u64; N]) {
+        // What the words point to is visible before they are.
         dma_mb(Write);
-        if let Ok(entry) = self.table.entry(word) {
-            entry.store(0, value);
+        for (i, word) in words.iter().enumerate() {
+            self.words.store(first + i, *word);
         }
     }
 
+    #[inline]
     fn publish(&self, words: Range<usize>) {
         if !self.coherent {
-            self.table.clean_inval_poc(words);
+            self.words.clean_inval_poc(words);
         }
     }
 }

@@ -96,9 +96,7 @@ impl<P: Page> PasidTable<P> {
 
     /// The entry of a PASID: blocked, if there is none.
     pub(crate) fn read(&self, pasid: u32) -> PasidEntry {
-        let words = self.find(pasid).map(|(page, first)| {
-            core::array::from_fn(|i| page.load(first + i)) //
-        });
+        let words = self.find(pasid).map(|(page, first)| page.load_all(first));
 
         words.map_or(PasidEntry::blocked(), PasidEntry::from_words)
     }
@@ -120,7 +118,7 @@ impl<P: Page> PasidTable<P> {
     ) -> Result {
         let told_all = unit.is_told_all();
         let (page, first) = self.find(pasid).ok_or(ENOENT)?;
-        let old = PasidEntry::from_words(core::array::from_fn(|i| page.load(first + i)));
+        let old = PasidEntry::from_words(page.load_all(first));
         // A copy of the old entry is cached under the DID that is in it, if one is.
         let forget = match old.did() {
             Some(did) if !told_all => Descriptor::pasid_cache_pasid(did, pasid),
@@ -141,9 +139,7 @@ impl<P: Page> PasidTable<P> {
         }
         if !new.is_present() {
             // Nothing is read of it any more, but by units that do not look at P.
-            for i in first..first + WORDS {
-                page.put(i, 0);
-            }
+            page.put_all(first, &[0; WORDS]);
             page.publish(first..first + WORDS);
         }
         Ok(())

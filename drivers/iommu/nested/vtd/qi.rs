@@ -281,17 +281,12 @@ impl<P: Page> Queue<P> {
     }
 
     fn load(&self, pos: u64) -> [u64; WORDS] {
-        let first = RING.index(pos) * WORDS;
-
-        core::array::from_fn(|i| self.ring.load(first + i))
+        self.ring.load_all(RING.index(pos) * WORDS)
     }
 
     fn store(&self, pos: u64, descriptor: &Descriptor) {
-        let first = RING.index(pos) * WORDS;
-
-        for (i, word) in descriptor.words().into_iter().enumerate() {
-            self.ring.put(first + i, word);
-        }
+        self.ring
+            .put_all(RING.index(pos) * WORDS, &descriptor.words());
     }
 
     fn register(pos: u64) -> u32 {

@@ -114,10 +114,10 @@ impl<P: Page> Tables<P> {
     /// The entry of a requester ID, if there is one.
     pub(crate) fn read(&self, rid: u16) -> Option<ContextEntry> {
         let page = self.find(rid)?;
-        let first = context::word_of(rid);
-        let words = core::array::from_fn(|i| page.load(first + i));
 
-        Some(ContextEntry::from_words(words))
+        Some(ContextEntry::from_words(
+            page.load_all(context::word_of(rid)),
+        ))
     }
 
     fn find(&self, rid: u16) -> Option<&P> {

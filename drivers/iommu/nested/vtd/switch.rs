@@ -69,17 +69,14 @@ impl<U: Invalidate> Place<'_, U> {
             }
         })?;
 
-        match old {
-            Some(_) => self.forget_device(),
-            None => Ok(()),
+        match (old, self.device_tlb) {
+            (Some(_), Some(device)) => self.forget_device(device),
+            _ => Ok(()),
         }
     }
 
     /// Makes the device forget.
-    fn forget_device(&self) -> Result {
-        let Some(device) = self.device_tlb else {
-            return Ok(());
-        };
+    fn forget_device(&self, device: DeviceTlb) -> Result {
         let mut batch: Batch<'_, _> = Batch::new(self.unit);
         let all = match self.pasid {
             OWN => Descriptor::device_tlb(device, Block::ALL),
@@ -99,7 +96,13 @@ impl<U: Invalidate> Place<'_, U> {
         // What of this fails is made up for.
         let _ = table.write(self.unit, self.pasid, &PasidEntry::blocked(), |_| None);
 
-        forget_all(self.unit, self.features).and(self.forget_device())
+        let forgotten = forget_all(self.unit, self.features);
+        let told = match self.device_tlb {
+            Some(device) => self.forget_device(device),
+            None => Ok(()),
+        };
+
+        forgotten.and(told)
     }
 }
 

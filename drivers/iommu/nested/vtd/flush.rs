@@ -195,12 +195,12 @@ impl Users {
         if let Some(device) = usage.device {
             self.devices.remove(|there| *there == device);
         }
-        if let Some((_, count)) = self.tags.find_mut(|(tag, _)| *tag == usage.tag) {
-            *count -= 1;
-            if *count == 0 {
-                self.tags.remove(|(tag, _)| *tag == usage.tag);
-            }
-        }
+        self.tags.remove(|(tag, count)| {
+            let is_meant = *tag == usage.tag;
+
+            *count -= u32::from(is_meant);
+            is_meant && *count == 0
+        });
     }
 
     /// Invalidates what is cached of the pages in `block`, or of everything, for one PASID or all.

@@ -89,14 +89,14 @@ impl<T: Copy> Few<T> {
         }
     }
 
-    /// Removes the first element that `is_meant`.
-    pub(crate) fn remove(&mut self, is_meant: impl Fn(&T) -> bool) {
-        if self.one.as_ref().is_some_and(&is_meant) {
+    /// Removes the first element that `is_meant`, which may change what it is shown.
+    pub(crate) fn remove(&mut self, mut is_meant: impl FnMut(&mut T) -> bool) {
+        if self.one.as_mut().is_some_and(&mut is_meant) {
             self.one = None;
             return;
         }
         if let Some(rest) = &mut self.rest {
-            if let Some(i) = rest.iter().position(is_meant) {
+            if let Some(i) = rest.iter_mut().position(is_meant) {
                 let _ = rest.remove(i);
             }
         }

@@ -102,8 +102,9 @@ impl<P: Page> PasidTable<P> {
     }
 
     /// Changes the entry of a PASID, without an interruption of traffic where the architecture
-    /// allows that, and then invalidates what `translations` says for the way it went. When it
-    /// returns the unit uses the new entry.
+    /// allows that, and invalidates what `translations` says for the way it went: after the change
+    /// or, if the unit need not be told all, as soon as the old entry is forgotten. When it returns
+    /// the unit uses the new entry.
     ///
     /// # Errors
     ///
@@ -114,7 +115,7 @@ impl<P: Page> PasidTable<P> {
         unit: &impl Invalidate,
         pasid: u32,
         new: &PasidEntry,
-        translations: impl FnOnce(Transition) -> Option<Descriptor>,
+        translations: impl Fn(Transition) -> Option<Descriptor>,
     ) -> Result {
         let told_all = unit.is_told_all();
         let (page, first) = self.find(pasid).ok_or(ENOENT)?;
@@ -124,16 +125,24 @@ impl<P: Page> PasidTable<P> {
             Some(did) if !told_all => Descriptor::pasid_cache_pasid(did, pasid),
             _ => Descriptor::pasid_cache_global(),
         };
-        let mut slot = PageSlot::new::<PasidLayout, WORDS>(page, first, told_all, || {
-            unit.invalidate(core::slice::from_ref(&forget))
+        // Nothing is cached by the old entry after that is forgotten.
+        let forget_and = |translations| match translations {
+            Some(drop) => unit.invalidate(&[forget, Descriptor::fence(), drop]),
+            None => unit.invalidate(&[forget]),
+        };
+        let mut dropped = false;
+        let mut slot = PageSlot::new::<PasidLayout, WORDS>(page, first, told_all, |present| {
+            dropped = !present && !told_all;
+            forget_and(match dropped {
+                true => translations(Transition::Disruptive),
+                false => None,
+            })
         });
         let transition = entry::write::<PasidLayout, _, WORDS>(&mut slot, new.words());
         let due = slot.finish()?;
 
-        match (due, translations(transition)) {
-            // Nothing is cached by the old entry after that is forgotten.
-            (true, Some(drop)) => unit.invalidate(&[forget, Descriptor::fence(), drop])?,
-            (true, None) => unit.invalidate(&[forget])?,
+        match (due, translations(transition).filter(|_| !dropped)) {
+            (true, drop) => forget_and(drop)?,
             (false, Some(drop)) => unit.invalidate(&[drop])?,
             (false, None) => (),
         }

@@ -42,7 +42,8 @@ pub(crate) trait Invalidate {
 }
 
 /// An entry of a page, from word `first` on, with `forget` to make the unit drop what it knows of
-/// it. It can know an entry that was present when it was last made to.
+/// it, which is told whether the entry is present. The unit can know an entry that was present when
+/// it was last made to.
 ///
 /// The unit is made to forget before the next store, or else by who [finishes](Self::finish): it is
 /// then due with what else there is to invalidate.
@@ -63,7 +64,7 @@ pub(super) struct PageSlot<'a, P, F> {
     status: Result,
 }
 
-impl<'a, P: Page, F: FnMut() -> Result> PageSlot<'a, P, F> {
+impl<'a, P: Page, F: FnMut(bool) -> Result> PageSlot<'a, P, F> {
     /// `told_all` is as in [`Invalidate::is_told_all`].
     #[inline]
     pub(super) fn new<L: Layout<N>, const N: usize>(
@@ -94,11 +95,12 @@ impl<'a, P: Page, F: FnMut() -> Result> PageSlot<'a, P, F> {
         if !self.due {
             return;
         }
-        let result = (self.forget)();
+        let present = self.is_present();
+        let result = (self.forget)(present);
 
         self.due = false;
         // What it was not made to forget it still knows.
-        self.known = self.is_present() || result.is_err();
+        self.known = present || result.is_err();
         if self.status.is_ok() {
             self.status = result;
         }
@@ -118,7 +120,7 @@ impl<'a, P: Page, F: FnMut() -> Result> PageSlot<'a, P, F> {
     }
 }
 
-impl<P: Page, F: FnMut() -> Result, const N: usize> Slot<N> for PageSlot<'_, P, F> {
+impl<P: Page, F: FnMut(bool) -> Result, const N: usize> Slot<N> for PageSlot<'_, P, F> {
     #[inline]
     fn load(&self, i: usize) -> u64 {
         self.page.load(self.first + i)

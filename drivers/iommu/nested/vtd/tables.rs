@@ -100,7 +100,7 @@ impl<P: Page> Tables<P> {
         let first = context::word_of(rid);
         let forget = [Descriptor::context_cache_device(0, rid)];
         let mut slot =
-            PageSlot::new::<ContextLayout, WORDS>(page, first, unit.is_told_all(), || {
+            PageSlot::new::<ContextLayout, WORDS>(page, first, unit.is_told_all(), |_| {
                 unit.invalidate(&forget)
             });
 

@@ -87,7 +87,8 @@ impl<B: Backend> State<B> {
     ///
     /// # Errors
     ///
-    /// - As [`Self::with_device`], [`Devices::reserve`] and [`Backend::keep`].
+    /// - [`ENOMEM`]
+    /// - As [`Self::with_device`] and [`Backend::keep`].
     fn keep(&self, switch: &Switch<B>, count: usize) -> Result<B::Kept> {
         self.groups[switch.group].devices().reserve(count)?;
         self.with_device(switch, |_| B::keep(&switch.ep, switch.pasid))
@@ -97,7 +98,7 @@ impl<B: Backend> State<B> {
     ///
     /// # Errors
     ///
-    /// - As [`Self::with_device`] and [`Devices::switch`].
+    /// - As [`Self::with_device`], [`Backend::attach_guest`] and [`Backend::attach_shadow`].
     fn switch(&self, switch: &Switch<B>) -> Result {
         let devices = self.groups[switch.group].devices();
 
